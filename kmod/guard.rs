@@ -1,0 +1,562 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The state of each GPU and the decisions: when to arm, what to enforce, when to stand down.
+//!
+//! Probe handlers run with preemption off, so the table of GPUs is a fixed array of atomics: no
+//! lock, no allocation. A GPU's entry lives from the first `gmc_v10_0_hw_init`, or from rmcp's own
+//! load if amdgpu was first, to `gmc_v10_0_sw_fini`.
+
+use crate::adev::Adev;
+use crate::btf_file;
+use crate::kprobe::{Arg, Args, Entry, Kprobe};
+use crate::layout::MtypeHook;
+use crate::layout_generated::LAYOUT;
+use crate::notifier::{ModuleEvents, PciEvents};
+use crate::params;
+use crate::pci::{self, PciDevice};
+use crate::policy::{self, Fields, MtypeCc, Reason, State};
+use crate::sysfs::{Directory, Page};
+use core::ffi::CStr;
+use core::sync::atomic::{
+    AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicU8, AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release},
+};
+use kernel::prelude::*;
+
+/// The driver's name, as a module and as a PCI driver.
+const AMDGPU: &CStr = c"amdgpu";
+/// The BTF of a live amdgpu.
+const AMDGPU_BTF: &CStr = c"/sys/kernel/btf/amdgpu";
+
+/// One GPU.
+struct Gpu {
+    /// Address of its `struct amdgpu_device`; 0 = free entry, 1 = being filled.
+    adev: AtomicUsize,
+    /// Address of its `struct pci_dev`, 0 once the driver is unbound from it.
+    pci: AtomicUsize,
+    /// `/sys/bus/pci/devices/<bdf>/rmcp/` as [`Directory::into_raw`], 0 = none. Changed under the
+    /// device lock only.
+    directory: AtomicUsize,
+    gc_version: AtomicU32,
+    reason: AtomicU8,
+    noretry_driver_default: AtomicI32,
+    fragment_size_driver_default: AtomicU32,
+    mtype_cc_requests: AtomicU64,
+    mtype_cc_rewritten: AtomicU64,
+    hw_inits: AtomicU64,
+}
+
+const FREE: usize = 0;
+const FILLING: usize = 1;
+
+impl Gpu {
+    const fn free() -> Self {
+        Self {
+            adev: AtomicUsize::new(FREE),
+            pci: AtomicUsize::new(0),
+            directory: AtomicUsize::new(0),
+            gc_version: AtomicU32::new(0),
+            reason: AtomicU8::new(0),
+            noretry_driver_default: AtomicI32::new(0),
+            fragment_size_driver_default: AtomicU32::new(0),
+            mtype_cc_requests: AtomicU64::new(0),
+            mtype_cc_rewritten: AtomicU64::new(0),
+            hw_inits: AtomicU64::new(0),
+        }
+    }
+
+    fn reason(&self) -> Reason {
+        Reason::from_u8(self.reason.load(Relaxed)).unwrap_or(Reason::AmdgpuFirst)
+    }
+
+    fn set_reason(&self, reason: Reason) {
+        self.reason.store(reason as u8, Relaxed);
+    }
+
+    fn driver_default(&self) -> Fields {
+        Fields {
+            noretry: self.noretry_driver_default.load(Relaxed),
+            fragment_size: self.fragment_size_driver_default.load(Relaxed),
+        }
+    }
+
+    /// The device, while the driver has it.
+    fn adev(&self) -> Option<Adev> {
+        Adev::known(self.adev.load(Acquire))
+    }
+}
+
+static GPUS: [Gpu; 16] = [const { Gpu::free() }; 16];
+
+fn find(adev: usize) -> Option<&'static Gpu> {
+    if adev <= FILLING {
+        return None;
+    }
+    GPUS.iter().find(|gpu| gpu.adev.load(Acquire) == adev)
+}
+
+fn find_pci(pci: PciDevice<'_>) -> Option<&'static Gpu> {
+    GPUS.iter()
+        .find(|gpu| gpu.adev.load(Acquire) > FILLING && gpu.pci.load(Relaxed) == pci.address())
+}
+
+/// Takes a free entry for the device, with what the driver has now as its default.
+fn adopt(adev: Adev, fields: Fields) -> Option<&'static Gpu> {
+    let gpu = GPUS.iter().find(|gpu| {
+        gpu.adev
+            .compare_exchange(FREE, FILLING, Acquire, Relaxed)
+            .is_ok()
+    })?;
+    gpu.pci.store(adev.pci_address().unwrap_or(0), Relaxed);
+    gpu.gc_version
+        .store(adev.gc_version().unwrap_or(0), Relaxed);
+    gpu.noretry_driver_default.store(fields.noretry, Relaxed);
+    gpu.fragment_size_driver_default
+        .store(fields.fragment_size, Relaxed);
+    gpu.mtype_cc_requests.store(0, Relaxed);
+    gpu.mtype_cc_rewritten.store(0, Relaxed);
+    gpu.hw_inits.store(0, Relaxed);
+    gpu.set_reason(Reason::AmdgpuFirst);
+    gpu.adev.store(adev.address(), Release);
+    Some(gpu)
+}
+
+/// Probe on `gmc_v10_0_hw_init`: the driver has computed its defaults and is about to program the
+/// hubs with them, at probe, resume and reset.
+struct HwInit;
+
+impl Entry for HwInit {
+    const SYMBOL: &'static CStr = c"amdgpu:gmc_v10_0_hw_init";
+
+    fn entered(args: Args<'_>) {
+        let Some(adev) = Adev::from_ip_function(args.get(Arg::First)) else {
+            pr_err!(
+                "gmc_v10_0_hw_init was called on something that is no amdgpu device by this layout: nothing is written; rebuild rmcp for this kernel (dkms)\n"
+            );
+            return;
+        };
+        let Some(found) = adev.fields() else {
+            return;
+        };
+        let Some(gpu) = find(adev.address()).or_else(|| adopt(adev, found)) else {
+            pr_err!("{}\n", Reason::TooManyGpus.as_str());
+            return;
+        };
+        gpu.hw_inits.fetch_add(1, Relaxed);
+
+        let chip = policy::find_chip(policy::ip_version(gpu.gc_version.load(Relaxed)));
+        let reason = if chip.is_none() {
+            Reason::UnknownGc
+        } else if !found.plausible() {
+            Reason::Implausible
+        } else if !params::enforce() {
+            Reason::ReportOnly
+        } else {
+            let wanted = found.wanted(params::noretry(), params::fragment_size());
+            // SAFETY: The driver has just entered hw_init of this device and reads the fields
+            // only after it.
+            unsafe { adev.write_fields(wanted) };
+            Reason::Written
+        };
+        gpu.set_reason(reason);
+        report(adev, gpu, found);
+    }
+}
+
+/// One line for the kernel log about what was done to a GPU.
+fn report(adev: Adev, gpu: &Gpu, found: Fields) {
+    let gc = policy::ip_version(gpu.gc_version.load(Relaxed));
+    let name = policy::find_chip(gc).map_or("unknown chip", |chip| chip.name);
+    let reason = gpu.reason();
+    // SAFETY: Called from a probe in the driver's own init of this device, or under its lock.
+    let _ = unsafe {
+        adev.with_pci(|pci| match adev.fields() {
+            Some(now) if reason.state() != State::Refused => pr_info!(
+                "{}: {} (GC {}.{}.{}): noretry {} -> {}, fragment_size {} -> {}: {} ({})\n",
+                pci.name(),
+                name,
+                gc.0,
+                gc.1,
+                gc.2,
+                found.noretry,
+                now.noretry,
+                found.fragment_size,
+                now.fragment_size,
+                reason.state().as_str(),
+                reason.as_str()
+            ),
+            _ => pr_err!(
+                "{}: {} (GC {}.{}.{}), noretry {}, fragment_size {}: refused: {}\n",
+                pci.name(),
+                name,
+                gc.0,
+                gc.1,
+                gc.2,
+                found.noretry,
+                found.fragment_size,
+                reason.as_str()
+            ),
+        })
+    };
+}
+
+/// Probe on `gmc_v10_0_sw_fini`: the driver is done with the device.
+struct SwFini;
+
+impl Entry for SwFini {
+    const SYMBOL: &'static CStr = c"amdgpu:gmc_v10_0_sw_fini";
+
+    fn entered(args: Args<'_>) {
+        let adev = Adev::from_ip_function(args.get(Arg::First));
+        if let Some(gpu) = adev.and_then(|adev| find(adev.address())) {
+            gpu.pci.store(0, Relaxed);
+            gpu.adev.store(FREE, Release);
+        }
+    }
+}
+
+/// Probe on `gmc_v10_0_get_vm_pte(adev, vm, bo, vm_flags, flags)`.
+struct GetVmPte;
+
+impl Entry for GetVmPte {
+    const SYMBOL: &'static CStr = c"amdgpu:gmc_v10_0_get_vm_pte";
+
+    fn entered(args: Args<'_>) {
+        filter_mtype(args, Arg::Fourth);
+    }
+}
+
+/// Probe on `gmc_v10_0_map_mtype(adev, flags)`.
+struct MapMtype;
+
+impl Entry for MapMtype {
+    const SYMBOL: &'static CStr = c"amdgpu:gmc_v10_0_map_mtype";
+
+    fn entered(args: Args<'_>) {
+        filter_mtype(args, Arg::Second);
+    }
+}
+
+/// Replaces a request for MTYPE_CC. This runs for every mapping, so the common case leaves first.
+fn filter_mtype(mut args: Args<'_>, flags_at: Arg) {
+    let flags = args.get(flags_at) as u32;
+    if !policy::requests_cc(flags) {
+        return;
+    }
+    let Some(gpu) = find(args.get(Arg::First)) else {
+        return;
+    };
+    gpu.mtype_cc_requests.fetch_add(1, Relaxed);
+    if !params::enforce() || gpu.reason().state() == State::Refused {
+        return;
+    }
+    if let Some(flags) = params::mtype_cc().rewrite(flags) {
+        args.set(flags_at, flags as usize);
+        gpu.mtype_cc_rewritten.fetch_add(1, Relaxed);
+    }
+}
+
+/// The watch on requests for a memory type, whichever function this driver has for it.
+enum MtypeProbe {
+    GetVmPte { _probe: Kprobe<GetVmPte> },
+    MapMtype { _probe: Kprobe<MapMtype> },
+}
+
+impl MtypeProbe {
+    fn register() -> Result<Self> {
+        Ok(match LAYOUT.mtype_hook {
+            MtypeHook::GetVmPte => Self::GetVmPte {
+                _probe: Kprobe::register()?,
+            },
+            MtypeHook::MapMtype => Self::MapMtype {
+                _probe: Kprobe::register()?,
+            },
+        })
+    }
+}
+
+/// The probes in amdgpu. Dropping them takes them out.
+struct Probes {
+    _sw_fini: Kprobe<SwFini>,
+    _mtype: Option<MtypeProbe>,
+    _hw_init: Kprobe<HwInit>,
+}
+
+impl Probes {
+    fn register() -> Result<Self> {
+        Ok(Self {
+            _sw_fini: Kprobe::register()?,
+            _mtype: if params::mtype_cc() == MtypeCc::Off {
+                None
+            } else {
+                Some(MtypeProbe::register()?)
+            },
+            _hw_init: Kprobe::register()?,
+        })
+    }
+}
+
+kernel::sync::global_lock! {
+    // SAFETY: Initialised by `init` before anything takes it.
+    unsafe(uninit) static PROBES: Mutex<Option<Probes>> = None;
+}
+
+static MODULE_REASON: AtomicU8 = AtomicU8::new(Reason::WaitingForAmdgpu as u8);
+
+/// The state of the module as a whole.
+pub(crate) fn module_reason() -> Reason {
+    Reason::from_u8(MODULE_REASON.load(Relaxed)).unwrap_or(Reason::WaitingForAmdgpu)
+}
+
+fn set_module_reason(reason: Reason) {
+    MODULE_REASON.store(reason as u8, Relaxed);
+}
+
+/// Makes the lock usable.
+///
+/// # Safety
+///
+/// Call once, before anything else of this file.
+pub(crate) unsafe fn init() {
+    // SAFETY: By the contract of this function.
+    unsafe { PROBES.init() };
+}
+
+/// Why this amdgpu is not the one that rmcp was built for, or `None` when it is. An error means
+/// that its BTF could not be read.
+fn objection(btf: Result<&[u8]>) -> Option<Reason> {
+    match btf {
+        _ if !LAYOUT.intact() => Some(Reason::LayoutEdited),
+        Ok(btf) if LAYOUT.matches_btf(btf) => None,
+        // Longer than the expected section, which is all that was read for.
+        Ok(_) | Err(EFBIG) => Some(Reason::OtherBtf),
+        Err(_) => Some(Reason::NoBtf),
+    }
+}
+
+/// Places the probes if this is the amdgpu that rmcp was built for; otherwise stands down with one
+/// line. Does nothing when they are in place already.
+fn arm(btf: Result<&[u8]>) {
+    let mut probes = PROBES.lock();
+    if probes.is_some() {
+        return;
+    }
+    let reason = objection(btf).unwrap_or_else(|| match Probes::register() {
+        Ok(new) => {
+            *probes = Some(new);
+            Reason::ProbesArmed
+        }
+        Err(_) => Reason::ProbeFailed,
+    });
+    set_module_reason(reason);
+    match reason.state() {
+        State::Refused => pr_err!(
+            "refused: {} (built for the amdgpu of {})\n",
+            reason.as_str(),
+            LAYOUT.kernel_release
+        ),
+        _ => pr_info!("{}\n", reason.as_str()),
+    }
+}
+
+/// Deals with the amdgpu that was there before rmcp, if any.
+pub(crate) fn take_over() {
+    match btf_file::read(AMDGPU_BTF, LAYOUT.btf_len) {
+        Err(ENOENT) if !pci::driver_registered(AMDGPU) => {
+            pr_info!("{}\n", Reason::WaitingForAmdgpu.as_str());
+        }
+        btf => {
+            arm(btf.as_deref().map_err(|error| *error));
+            adopt_live_gpus();
+        }
+    }
+}
+
+/// Takes the probes out.
+pub(crate) fn disarm() {
+    *PROBES.lock() = None;
+}
+
+/// Adopts the GPUs that amdgpu brought up before rmcp was there. Nothing is written to them.
+fn adopt_live_gpus() {
+    if PROBES.lock().is_none() {
+        return;
+    }
+    pci::for_each_bound(AMDGPU, |pci| {
+        if find_pci(pci).is_some() {
+            return;
+        }
+        let Some(adev) = Adev::from_pci(pci) else {
+            pr_warn!(
+                "{}: amdgpu's device data is not where it was expected: left alone\n",
+                pci.name()
+            );
+            return;
+        };
+        let (Some(version), Some(fields)) = (adev.gc_version(), adev.fields()) else {
+            return;
+        };
+        // GPUs of other generations are not rmcp's and not worth a word.
+        if policy::find_chip(policy::ip_version(version)).is_none()
+            || find(adev.address()).is_some()
+        {
+            return;
+        }
+        let Some(gpu) = adopt(adev, fields) else {
+            pr_err!("{}: {}\n", pci.name(), Reason::TooManyGpus.as_str());
+            return;
+        };
+        gpu.set_reason(if !fields.plausible() {
+            Reason::Implausible
+        } else if !params::enforce() {
+            Reason::ReportOnly
+        } else {
+            Reason::AmdgpuFirst
+        });
+        report(adev, gpu, fields);
+        make_directory(pci, gpu);
+    });
+}
+
+/// Set when rmcp is about to go: no directory is made any more.
+static CLOSING: AtomicBool = AtomicBool::new(false);
+
+/// Removes every GPU's directory and makes no new ones.
+pub(crate) fn close_directories() {
+    // Directories are made under the device lock, which the walk below takes for each device: one
+    // that is being made now is found, a later one sees the flag.
+    CLOSING.store(true, Release);
+    pci::for_each_bound(AMDGPU, |pci| {
+        if let Some(gpu) = find_pci(pci) {
+            remove_directory(gpu);
+        }
+    });
+}
+
+fn make_directory(pci: PciDevice<'_>, gpu: &Gpu) {
+    if CLOSING.load(Acquire) || gpu.directory.load(Relaxed) != 0 {
+        return;
+    }
+    match Directory::for_gpu(pci) {
+        Ok(directory) => gpu.directory.store(directory.into_raw(), Relaxed),
+        Err(error) => pr_warn!("{}: no sysfs directory: {:?}\n", pci.name(), error),
+    }
+}
+
+fn remove_directory(gpu: &Gpu) {
+    // SAFETY: The swap takes the directory out, so that it is dropped once.
+    drop(unsafe { Directory::from_raw(gpu.directory.swap(0, Relaxed)) });
+}
+
+/// amdgpu comes and goes.
+pub(crate) struct AmdgpuModule;
+
+impl ModuleEvents for AmdgpuModule {
+    fn coming(name: &CStr, btf: &[u8]) {
+        if name == AMDGPU {
+            arm(if btf.is_empty() { Err(ENOENT) } else { Ok(btf) });
+        }
+    }
+
+    fn going(name: &CStr) {
+        if name == AMDGPU {
+            disarm();
+            for gpu in &GPUS {
+                gpu.adev.store(FREE, Release);
+            }
+            set_module_reason(Reason::WaitingForAmdgpu);
+        }
+    }
+}
+
+/// A GPU gets or loses its driver.
+pub(crate) struct GpuBinding;
+
+impl PciEvents for GpuBinding {
+    fn bound(pci: PciDevice<'_>) {
+        if let Some(gpu) = find_pci(pci) {
+            make_directory(pci, gpu);
+        }
+    }
+
+    fn unbinding(pci: PciDevice<'_>) {
+        if let Some(gpu) = find_pci(pci) {
+            remove_directory(gpu);
+            gpu.pci.store(0, Relaxed);
+        }
+    }
+}
+
+/// A value that a GPU's directory shows.
+#[derive(Clone, Copy)]
+pub(crate) enum Value {
+    State,
+    Reason,
+    GcVersion,
+    Chip,
+    GfxTarget,
+    Noretry,
+    FragmentSize,
+    NoretryDriverDefault,
+    FragmentSizeDriverDefault,
+    MtypeCcRequests,
+    MtypeCcRewritten,
+    HwInits,
+}
+
+/// The files of a GPU's directory.
+pub(crate) const FILES: [(&CStr, Value); 12] = [
+    (c"state", Value::State),
+    (c"reason", Value::Reason),
+    (c"gc_version", Value::GcVersion),
+    (c"chip", Value::Chip),
+    (c"gfx_target", Value::GfxTarget),
+    (c"noretry", Value::Noretry),
+    (c"fragment_size", Value::FragmentSize),
+    (c"noretry_driver_default", Value::NoretryDriverDefault),
+    (
+        c"fragment_size_driver_default",
+        Value::FragmentSizeDriverDefault,
+    ),
+    (c"mtype_cc_requests", Value::MtypeCcRequests),
+    (c"mtype_cc_rewritten", Value::MtypeCcRewritten),
+    (c"hw_inits", Value::HwInits),
+];
+
+/// Writes one value of a GPU; `None` when the driver no longer has it.
+pub(crate) fn show(pci: PciDevice<'_>, value: Value, page: &mut Page) -> Option<()> {
+    let gpu = find_pci(pci)?;
+    let live = gpu.adev()?.fields()?;
+    let gc = policy::ip_version(gpu.gc_version.load(Relaxed));
+    let chip = policy::find_chip(gc);
+    let reason = match gpu.reason() {
+        // What was written must still be there.
+        Reason::Written if live != live.wanted(params::noretry(), params::fragment_size()) => {
+            Reason::Drift
+        }
+        reason => reason,
+    };
+    match value {
+        Value::State => page.line(format_args!("{}", reason.state().as_str())),
+        Value::Reason => page.line(format_args!("{}", reason.as_str())),
+        Value::GcVersion => page.line(format_args!("{}.{}.{}", gc.0, gc.1, gc.2)),
+        Value::Chip => page.line(format_args!("{}", chip.map_or("unknown", |c| c.name))),
+        Value::GfxTarget => page.line(format_args!("{}", chip.map_or("unknown", |c| c.gfx_target))),
+        Value::Noretry => page.line(format_args!("{}", live.noretry)),
+        Value::FragmentSize => page.line(format_args!("{}", live.fragment_size)),
+        Value::NoretryDriverDefault => {
+            page.line(format_args!("{}", gpu.driver_default().noretry));
+        }
+        Value::FragmentSizeDriverDefault => {
+            page.line(format_args!("{}", gpu.driver_default().fragment_size));
+        }
+        Value::MtypeCcRequests => {
+            page.line(format_args!("{}", gpu.mtype_cc_requests.load(Relaxed)));
+        }
+        Value::MtypeCcRewritten => {
+            page.line(format_args!("{}", gpu.mtype_cc_rewritten.load(Relaxed)));
+        }
+        Value::HwInits => page.line(format_args!("{}", gpu.hw_inits.load(Relaxed))),
+    }
+    Some(())
+}

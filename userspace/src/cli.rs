@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+
+//! The command line, and the help that teaches it.
+
+use clap::{Args, ColorChoice, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Pins the memory policy of RDNA1 and RDNA2 GPUs under the stock amdgpu driver, and shows that it
+/// is in force.
+#[derive(Debug, Parser)]
+#[command(
+    name = "rmcp-kctl",
+    version,
+    propagate_version = true,
+    after_help = "Start with 'rmcp-kctl install --dry-run'; after a reboot, 'rmcp-kctl status'."
+)]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Read the system below this directory instead of /
+    #[arg(long, global = true, value_name = "DIR", default_value = "/")]
+    pub root: PathBuf,
+    /// Print one JSON document instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say more, such as the output of the programs that are run
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// When to colour the output
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorChoice,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show per GPU what is in force: wanted, live and amdgpu's own default
+    ///
+    /// Exit codes: 0 the policy is enforced on every RDNA1/RDNA2 GPU; 1 an error; 2 it is not in
+    /// effect, and the output says why and what to do; 3 there is no such GPU.
+    Status,
+    /// Build and install the module for every kernel that can have it, and load it at boot
+    Install(Install),
+    /// Undo what install did
+    Uninstall(Uninstall),
+    /// Show where the fields of a kernel's amdgpu are, or write them for the module's build
+    Layout(Layout),
+    /// Make a kernel ready for the module's build (DKMS calls this)
+    ///
+    /// Checks that the kernel can have the module, writes its layout, and provides the kernel's Rust
+    /// metadata: from its headers where they carry it, else built once from the distribution's
+    /// kernel source into /var/lib/rmcp. Exit codes: 0 ready; 1 something is missing, and the
+    /// output says what to install; 77 this kernel cannot have the module.
+    Prepare(Prepare),
+}
+
+/// Options of `install`.
+#[derive(Debug, Args)]
+pub struct Install {
+    /// Print the steps and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask before the first change
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Only for this kernel release; may be repeated
+    #[arg(long = "kernel", value_name = "RELEASE")]
+    pub kernels: Vec<String>,
+}
+
+/// Options of `uninstall`.
+#[derive(Debug, Args)]
+pub struct Uninstall {
+    /// Print the steps and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask before the first change
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// Options of `layout`.
+#[derive(Debug, Args)]
+pub struct Layout {
+    /// The kernel release [default: the running kernel's]
+    #[arg(long, value_name = "RELEASE")]
+    pub kernel: Option<String>,
+    /// Read this amdgpu.ko (plain, .xz, .zst or .gz) instead of the kernel's
+    #[arg(long, value_name = "FILE")]
+    pub amdgpu: Option<PathBuf>,
+    /// Read the base BTF from this file: raw BTF, vmlinux or vmlinuz
+    #[arg(long, value_name = "FILE")]
+    pub base: Option<PathBuf>,
+    /// Write the generated Rust file here
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Options of `prepare`.
+#[derive(Debug, Args)]
+pub struct Prepare {
+    /// The kernel release [default: the running kernel's]
+    #[arg(long, value_name = "RELEASE")]
+    pub kernel: Option<String>,
+    /// The kernel's headers [default: /lib/modules/RELEASE/build]
+    #[arg(long, value_name = "DIR")]
+    pub headers: Option<PathBuf>,
+    /// The module's source: layout_generated.rs and kernel.mk are written here
+    #[arg(short, long, value_name = "DIR")]
+    pub output: PathBuf,
+}

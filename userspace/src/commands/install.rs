@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+
+//! `rmcp-kctl install`: a plan, then its steps: the source, DKMS for every kernel that can have the
+//! module, the file that loads it before amdgpu, and the initramfs images that need it.
+
+use super::Exit;
+use crate::cli;
+use crate::dkms;
+use crate::initramfs::{self, Tool};
+use crate::kernel::{self, Obstacle, Requirements};
+use crate::modprobe;
+use crate::report::{Terminal, Tone};
+use crate::root::Root;
+use crate::source;
+use crate::steps::{self, Step};
+use anyhow::{bail, Result};
+use serde::Serialize;
+
+/// What is to be done.
+#[derive(Debug, Serialize)]
+struct Plan {
+    kernels: Vec<Kernel>,
+    steps: Vec<Step>,
+}
+
+/// One installed kernel.
+#[derive(Debug, Serialize)]
+struct Kernel {
+    release: String,
+    /// Why the module cannot be built for it; `None` when it can.
+    obstacle: Option<String>,
+    module: dkms::State,
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// When no kernel can have the module, or a step fails.
+pub fn run(root: &Root, terminal: &Terminal, args: &cli::Install) -> Result<Exit> {
+    if !root.is_running_system() && !args.dry_run {
+        bail!("install changes the running system only; below --root, only --dry-run works");
+    }
+    let plan = Plan::make(root, &args.kernels)?;
+    if terminal.json() {
+        terminal.document(&plan)?;
+    } else {
+        plan.print(terminal);
+    }
+    if !plan.kernels.iter().any(|kernel| kernel.obstacle.is_none()) {
+        bail!("no installed kernel can have rmcp; nothing was changed");
+    }
+    if args.dry_run || plan.steps.is_empty() || !steps::confirm(terminal, args.yes)? {
+        return Ok(Exit::Success);
+    }
+    steps::execute(terminal, root, &plan.steps)?;
+    terminal
+        .progress("installed; it takes effect at the next boot: reboot, then 'rmcp-kctl status'");
+    Ok(Exit::Success)
+}
+
+impl Plan {
+    fn make(root: &Root, only: &[String]) -> Result<Self> {
+        let installed = kernel::installed(root);
+        for release in only {
+            if !installed.contains(release) {
+                bail!(
+                    "there is no kernel {release} here; installed are: {}",
+                    installed.join(", ")
+                );
+            }
+        }
+        let kernels: Vec<Kernel> = installed
+            .into_iter()
+            .filter(|release| only.is_empty() || only.contains(release))
+            .map(|release| Kernel {
+                obstacle: obstacle(root, &release).map(|o| o.to_string()),
+                module: dkms::state(root, &release),
+                release,
+            })
+            .collect();
+        let steps = plan_steps(root, &kernels)?;
+        Ok(Self { kernels, steps })
+    }
+
+    fn print(&self, terminal: &Terminal) {
+        for kernel in &self.kernels {
+            match &kernel.obstacle {
+                Some(why) => terminal.line(
+                    Tone::Warning,
+                    &format!("{}: cannot have rmcp: {why}", kernel.release),
+                ),
+                None => terminal.line(
+                    Tone::Good,
+                    &format!("{}: can have rmcp; now: {}", kernel.release, kernel.module),
+                ),
+            }
+        }
+        if self.steps.is_empty() {
+            terminal.line(Tone::Plain, "everything is in place: nothing to do");
+        } else {
+            terminal.line(Tone::Plain, "steps:");
+            steps::print(terminal, &self.steps);
+        }
+    }
+}
+
+/// Why the module cannot be built for the kernel. Below another root only the kernel's own files
+/// are looked at, as the tools would be this system's.
+fn obstacle(root: &Root, release: &str) -> Option<Obstacle> {
+    let kernel = Requirements::check(root, release, None);
+    if root.is_running_system() {
+        kernel.and_then(Requirements::tools).err()
+    } else {
+        kernel.err()
+    }
+}
+
+fn plan_steps(root: &Root, kernels: &[Kernel]) -> Result<Vec<Step>> {
+    let able: Vec<&Kernel> = kernels.iter().filter(|k| k.obstacle.is_none()).collect();
+    let mut steps = Vec::new();
+    if able.is_empty() {
+        return Ok(steps);
+    }
+    let source_changed = !source::is_in(&root.path(dkms::SOURCE));
+    let added = dkms::added(root);
+    if source_changed {
+        if added {
+            // Modules built from other source are built anew.
+            let what = "forgetting the older source";
+            steps.push(dkms_step(what, "remove", &["--all"], None));
+        }
+        steps.push(Step::Source {
+            path: dkms::SOURCE.to_owned(),
+        });
+    }
+    let add_again = !added || source_changed;
+    if add_again {
+        steps.push(dkms_step(
+            "adding the source to DKMS",
+            "add",
+            &[],
+            Some("remove"),
+        ));
+    }
+    let mut rebuilt = Vec::new();
+    for kernel in &able {
+        if add_again || kernel.module != dkms::State::Installed {
+            let for_kernel = ["-k", kernel.release.as_str()];
+            let what = format!("building and installing for {}", kernel.release);
+            steps.push(dkms_step(&what, "install", &for_kernel, None));
+            rebuilt.push(kernel.release.as_str());
+        }
+    }
+    let conf = root.read(modprobe::FILE)?;
+    let order_changed = conf.as_deref() != Some(modprobe::CONTENT.trim_end());
+    if order_changed {
+        steps.push(Step::Write {
+            path: modprobe::FILE.to_owned(),
+            text: modprobe::CONTENT.to_owned(),
+            mode: 0o644,
+        });
+    }
+    for kernel in &able {
+        let release = kernel.release.as_str();
+        let changed = order_changed || rebuilt.contains(&release);
+        plan_initramfs(root, release, changed, &mut steps)?;
+    }
+    Ok(steps)
+}
+
+/// An image that holds amdgpu must hold the newest rmcp and the load order.
+fn plan_initramfs(root: &Root, release: &str, changed: bool, steps: &mut Vec<Step>) -> Result<()> {
+    if !root.is_running_system() {
+        return Ok(());
+    }
+    let (Some(contents), Some(tool)) = (initramfs::contents(root, release)?, Tool::find()) else {
+        return Ok(());
+    };
+    if contents.amdgpu && (changed || !contents.in_order()) {
+        steps.push(Step::Run {
+            what: format!("putting rmcp into the initramfs of {release}, as amdgpu is in it"),
+            command: tool.rebuild(release),
+            undo: None,
+        });
+        steps.push(Step::VerifyInitramfs {
+            release: release.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+fn dkms_step(what: &str, verb: &str, more: &[&str], undo: Option<&str>) -> Step {
+    let command = |verb: &str, more: &[&str]| -> Vec<String> {
+        ["dkms", verb, dkms::PACKAGE]
+            .iter()
+            .chain(more)
+            .map(|word| (*word).to_owned())
+            .collect()
+    };
+    Step::Run {
+        what: what.to_owned(),
+        command: command(verb, more),
+        undo: undo.map(|verb| command(verb, &["--all"])),
+    }
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+
+//! The commands, one file each.
+
+pub mod install;
+pub mod layout;
+pub mod prepare;
+pub mod status;
+pub mod uninstall;
+
+use std::process::ExitCode;
+
+/// How a command ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done; for `status`: enforced.
+    Success,
+    /// An error.
+    Error,
+    /// The policy is not in effect.
+    NotInEffect,
+    /// There is no GPU that rmcp guards.
+    NoGpu,
+    /// This kernel cannot have the module: the code with which DKMS skips a kernel.
+    Skipped,
+}
+
+impl Exit {
+    /// The number that the shell sees.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::Error => 1,
+            Self::NotInEffect => 2,
+            Self::NoGpu => 3,
+            Self::Skipped => 77,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}

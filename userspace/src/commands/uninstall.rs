@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+
+//! `rmcp-kctl uninstall`: takes back what install did. The command itself stays.
+
+use super::Exit;
+use crate::cli;
+use crate::dkms;
+use crate::initramfs::{self, Tool};
+use crate::kernel;
+use crate::modprobe;
+use crate::report::{Terminal, Tone};
+use crate::root::Root;
+use crate::steps::{self, Step};
+use anyhow::{bail, Result};
+
+/// What rmcp keeps of its own.
+const STATE: &str = "/var/lib/rmcp";
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// When a step fails.
+pub fn run(root: &Root, terminal: &Terminal, args: &cli::Uninstall) -> Result<Exit> {
+    if !root.is_running_system() && !args.dry_run {
+        bail!("uninstall changes the running system only; below --root, only --dry-run works");
+    }
+    let plan = plan(root)?;
+    if terminal.json() {
+        terminal.document(&plan)?;
+    } else if plan.is_empty() {
+        terminal.line(Tone::Plain, "rmcp is not installed: nothing to do");
+    } else {
+        steps::print(terminal, &plan);
+    }
+    if args.dry_run || plan.is_empty() || !steps::confirm(terminal, args.yes)? {
+        return Ok(Exit::Success);
+    }
+    steps::execute(terminal, root, &plan)?;
+    if root.exists("/sys/module/rmcp") {
+        terminal.progress("uninstalled; rmcp is still loaded until 'rmmod rmcp' or the next boot");
+    }
+    Ok(Exit::Success)
+}
+
+fn plan(root: &Root) -> Result<Vec<Step>> {
+    let mut steps = Vec::new();
+    if dkms::added(root) {
+        steps.push(Step::Run {
+            what: "removing the module from every kernel".to_owned(),
+            command: ["dkms", "remove", dkms::PACKAGE, "--all"]
+                .map(str::to_owned)
+                .to_vec(),
+            undo: None,
+        });
+    }
+    for path in [modprobe::FILE, dkms::SOURCE, STATE] {
+        if root.path(path).symlink_metadata().is_ok() {
+            steps.push(Step::Remove {
+                path: path.to_owned(),
+            });
+        }
+    }
+    if root.is_running_system() {
+        for release in kernel::installed(root) {
+            let holds_rmcp = initramfs::contents(root, &release)?.is_some_and(|c| c.rmcp);
+            if let (true, Some(tool)) = (holds_rmcp, Tool::find()) {
+                steps.push(Step::Run {
+                    what: format!("taking rmcp out of the initramfs of {release}"),
+                    command: tool.rebuild(&release),
+                    undo: None,
+                });
+            }
+        }
+    }
+    Ok(steps)
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+
+//! The DKMS package: its name, its files, and how far it is installed for a kernel, read from
+//! DKMS's own tree.
+
+use crate::root::Root;
+use serde::Serialize;
+use std::fmt;
+
+/// `PACKAGE_NAME` of dkms.conf.
+pub const NAME: &str = "rmcp";
+/// `PACKAGE_VERSION` of dkms.conf.
+pub const VERSION: &str = "1.0";
+/// Name and version as the dkms command takes them.
+pub const PACKAGE: &str = "rmcp/1.0";
+/// Where DKMS expects the source.
+pub const SOURCE: &str = "/usr/src/rmcp-1.0";
+/// Where DKMS keeps what it knows of the package.
+pub const TREE: &str = "/var/lib/dkms/rmcp/1.0";
+
+/// How far the module is installed for one kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// In the kernel's module directory.
+    Installed,
+    /// Built, not installed.
+    Built,
+    /// Not built for this kernel.
+    Absent,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Installed => "rmcp is installed",
+            Self::Built => "rmcp is built, not installed",
+            Self::Absent => "no rmcp",
+        })
+    }
+}
+
+/// Whether `dkms add` was done.
+pub fn added(root: &Root) -> bool {
+    // A link to the source; it exists even where the source does not.
+    root.path(format!("{TREE}/source"))
+        .symlink_metadata()
+        .is_ok()
+}
+
+/// How far the module is installed for the kernel.
+pub fn state(root: &Root, release: &str) -> State {
+    let has_module = |directory: String| {
+        root.list(directory)
+            .iter()
+            .any(|name| name == "rmcp.ko" || name.starts_with("rmcp.ko."))
+    };
+    let modules = format!("/lib/modules/{release}");
+    if ["updates/dkms", "extra", "updates"]
+        .iter()
+        .any(|place| has_module(format!("{modules}/{place}")))
+    {
+        State::Installed
+    } else if has_module(format!("{TREE}/{release}/x86_64/module")) {
+        State::Built
+    } else {
+        State::Absent
+    }
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+
+//! A kernel's configuration.
+
+use std::collections::BTreeMap;
+
+/// The options of a `.config` that are set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config(BTreeMap<String, String>);
+
+impl Config {
+    /// Reads the text of a `.config`. Lines that set nothing are passed over.
+    pub fn parse(text: &str) -> Self {
+        Self(
+            text.lines()
+                .filter(|line| line.starts_with("CONFIG_"))
+                .filter_map(|line| line.split_once('='))
+                .map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned()))
+                .collect(),
+        )
+    }
+
+    /// The value of an option, without quotes.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// Whether an option is built in or a module.
+    pub fn enabled(&self, name: &str) -> bool {
+        matches!(self.get(name), Some("y" | "m"))
+    }
+
+    /// The options that differ from `other`, but for those that only name a tool's version text.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        self.0
+            .keys()
+            .chain(other.0.keys())
+            .filter(|name| !name.ends_with("_VERSION_TEXT"))
+            .filter(|name| self.get(name) != other.get(name))
+            .cloned()
+            .collect::<std::collections::BTreeSet<_>>()
+            .into_iter()
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const TEXT: &str = "# a comment\nCONFIG_RUST=y\nCONFIG_DRM_AMDGPU=m\n# CONFIG_X is not set\nCONFIG_RUSTC_VERSION_TEXT=\"rustc 1.85.1 (a b)\"\n";
+
+    #[test]
+    fn options_are_read() {
+        let config = Config::parse(TEXT);
+        assert!(config.enabled("CONFIG_RUST") && config.enabled("CONFIG_DRM_AMDGPU"));
+        assert!(!config.enabled("CONFIG_X"));
+        assert_eq!(
+            config.get("CONFIG_RUSTC_VERSION_TEXT"),
+            Some("rustc 1.85.1 (a b)")
+        );
+    }
+
+    #[test]
+    fn differences_name_the_options_and_pass_over_version_texts() {
+        let config = Config::parse(TEXT);
+        let other = Config::parse(
+            "CONFIG_RUST=n\nCONFIG_DRM_AMDGPU=m\nCONFIG_NEW=1\nCONFIG_CC_VERSION_TEXT=\"gcc\"\n",
+        );
+        assert_eq!(config.differences(&other), ["CONFIG_NEW", "CONFIG_RUST"]);
+        assert_eq!(config.differences(&config), Vec::<String>::new());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text: String) {
+            Config::parse(&text);
+        }
+    }
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+
+//! The installed kernels, and whether the module can be built for one.
+
+mod config;
+mod requirements;
+mod rust_tree;
+
+pub use config::Config;
+pub use requirements::{amdgpu_module, base_btf, Metadata, Obstacle, Ready, Requirements};
+pub use rust_tree::{RustTree, TREES};
+
+use crate::root::Root;
+use std::io;
+
+/// Where kernels keep their modules.
+pub const MODULES: &str = "/lib/modules";
+
+/// The releases of all installed kernels, sorted by name.
+pub fn installed(root: &Root) -> Vec<String> {
+    root.list(MODULES)
+        .into_iter()
+        .filter(|release| root.exists(format!("{MODULES}/{release}/kernel")))
+        .collect()
+}
+
+/// The running kernel's release.
+///
+/// # Errors
+///
+/// When /proc cannot be read.
+pub fn running(root: &Root) -> io::Result<Option<String>> {
+    root.read("/proc/sys/kernel/osrelease")
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+
+//! What `rmcp-kctl` is made of. Commands talk to the modules below them; those never talk to
+//! commands. Everything that reads the system does so under a [`root::Root`] that tests can move.
+
+#![forbid(unsafe_code)]
+
+pub mod btf;
+pub mod cli;
+pub mod commands;
+pub mod dkms;
+pub mod elf;
+pub mod gpu;
+pub mod initramfs;
+pub mod kernel;
+pub mod kernel_file;
+pub mod layout;
+pub mod modprobe;
+pub mod process;
+pub mod report;
+pub mod root;
+pub mod source;
+pub mod steps;
+pub mod sysfs;
+
+/// The hash that ties a layout to one amdgpu, shared with the kernel module.
+#[path = "../../kmod/fingerprint.rs"]
+pub mod fingerprint;
+/// The form of a generated layout, shared with the kernel module.
+#[path = "../../kmod/layout.rs"]
+pub mod kmod_layout;
+/// The list of GPUs and parameters, shared with the kernel module.
+#[path = "../../kmod/policy.rs"]
+pub mod policy;

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+
+//! The command `rmcp-kctl`: parses, dispatches, and turns the outcome into an exit code.
+
+#![forbid(unsafe_code)]
+
+use clap::Parser;
+use rmcp_kctl::cli::{Cli, Command};
+use rmcp_kctl::commands;
+use rmcp_kctl::report::Terminal;
+use rmcp_kctl::root::Root;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let root = Root::new(&cli.global.root);
+    let terminal = Terminal::new(&cli.global);
+    let outcome = match &cli.command {
+        Command::Status => commands::status::run(&root, &terminal),
+        Command::Install(args) => commands::install::run(&root, &terminal, args),
+        Command::Uninstall(args) => commands::uninstall::run(&root, &terminal, args),
+        Command::Layout(args) => commands::layout::run(&root, &terminal, args),
+        Command::Prepare(args) => commands::prepare::run(&root, &terminal, args),
+    };
+    match outcome {
+        Ok(code) => code.into(),
+        Err(error) => {
+            terminal.error(&error);
+            commands::Exit::Error.into()
+        }
+    }
+}

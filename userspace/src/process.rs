@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+
+//! Running other programs: their output captured, or their last lines shown when they fail.
+
+use crate::report::Terminal;
+use anyhow::{bail, Context, Result};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+/// Where administrators' programs are, whatever PATH a hook was started with.
+const MORE_PATH: [&str; 6] = [
+    "/usr/local/sbin",
+    "/usr/local/bin",
+    "/usr/sbin",
+    "/usr/bin",
+    "/sbin",
+    "/bin",
+];
+
+/// The directories of PATH, then the usual ones.
+fn search_path() -> Vec<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(MORE_PATH.iter().map(PathBuf::from))
+        .collect()
+}
+
+/// A program by name; `None` when it is not installed.
+pub fn find(name: &str) -> Option<PathBuf> {
+    find_all(name).next()
+}
+
+/// Every program of that name, in the order of the search path.
+pub fn find_all(name: &str) -> impl Iterator<Item = PathBuf> {
+    let name = name.to_owned();
+    search_path()
+        .into_iter()
+        .map(move |directory| directory.join(&name))
+        .filter(|path| path.is_file())
+}
+
+/// A program's standard output; an error when it cannot be run or fails.
+///
+/// # Errors
+///
+/// With the program's own error output.
+pub fn capture(program: &Path, arguments: &[&str]) -> Result<String> {
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot run {}", program.display()))?;
+    if !output.status.success() {
+        bail!(
+            "{} {} failed ({}): {}",
+            program.display(),
+            arguments.join(" "),
+            output.status,
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Runs a program whose output only matters when it fails, and says how long it took.
+///
+/// # Errors
+///
+/// When it cannot be run or fails; with its last lines.
+pub fn run(terminal: &Terminal, what: &str, command: &mut Command) -> Result<()> {
+    /// Enough to see the error, not the whole log.
+    const LAST_LINES: usize = 30;
+    terminal.progress(&format!("{what} ..."));
+    let started = Instant::now();
+    command.stdin(Stdio::null());
+    let name = format!("{command:?}");
+    if terminal.verbose() {
+        // Standard output is the result's.
+        command.stdout(std::io::stderr());
+        let status = command
+            .status()
+            .with_context(|| format!("cannot run {name}"))?;
+        if !status.success() {
+            bail!("{what}: {name} failed ({status})");
+        }
+    } else {
+        let output = command
+            .output()
+            .with_context(|| format!("cannot run {name}"))?;
+        if !output.status.success() {
+            let text = [output.stdout, output.stderr].concat();
+            let text = String::from_utf8_lossy(&text);
+            let lines: Vec<&str> = text.lines().collect();
+            let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n  ");
+            bail!(
+                "{what}: {name} failed ({}); its last lines:\n  {last}",
+                output.status
+            );
+        }
+    }
+    terminal.progress(&format!(
+        "{what}: done in {} s",
+        started.elapsed().as_secs()
+    ));
+    Ok(())
+}

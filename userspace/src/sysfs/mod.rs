@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+
+//! What the kernel says in /sys: this folder and nothing else in user space knows its paths.
+
+pub mod amdgpu;
+pub mod pci;
+pub mod rmcp;

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+
+//! AMD's GPUs on the PCI bus, and the GC version that amdgpu's IP discovery found in each.
+
+use crate::gpu::GcVersion;
+use crate::root::Root;
+use serde::Serialize;
+use std::io;
+
+const DEVICES: &str = "/sys/bus/pci/devices";
+const VENDOR_AMD: &str = "0x1002";
+/// PCI base class 03: display controllers.
+const CLASS_DISPLAY: &str = "0x03";
+
+/// A display controller made by AMD.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Gpu {
+    /// Bus address, such as 0000:01:00.0.
+    pub bdf: String,
+    /// Vendor and device, such as 1002:731f.
+    pub pci_id: String,
+    /// The driver bound to it.
+    pub driver: Option<String>,
+    /// Known once amdgpu has read the IP discovery table.
+    pub gc_version: Option<GcVersion>,
+}
+
+/// The directory of a PCI function in sysfs.
+pub fn directory(bdf: &str) -> String {
+    format!("{DEVICES}/{bdf}")
+}
+
+/// Every AMD GPU, in bus order.
+///
+/// # Errors
+///
+/// When a file in sysfs exists but cannot be read.
+pub fn gpus(root: &Root) -> io::Result<Vec<Gpu>> {
+    let mut gpus = Vec::new();
+    for bdf in root.list(DEVICES) {
+        let device = directory(&bdf);
+        let read = |name: &str| root.read(format!("{device}/{name}"));
+        let is_gpu = read("vendor")?.as_deref() == Some(VENDOR_AMD)
+            && read("class")?.is_some_and(|class| class.starts_with(CLASS_DISPLAY));
+        if !is_gpu {
+            continue;
+        }
+        let id = read("device")?.unwrap_or_default();
+        gpus.push(Gpu {
+            pci_id: format!("1002:{}", id.trim_start_matches("0x")),
+            driver: std::fs::read_link(root.path(format!("{device}/driver")))
+                .ok()
+                .and_then(|link| Some(link.file_name()?.to_str()?.to_owned())),
+            gc_version: discovered_gc(root, &device)?,
+            bdf,
+        });
+    }
+    Ok(gpus)
+}
+
+/// `ip_discovery/die/0/GC/0/{major,minor,revision}` (`amdgpu_discovery.c`).
+fn discovered_gc(root: &Root, device: &str) -> io::Result<Option<GcVersion>> {
+    let gc = format!("{device}/ip_discovery/die/0/GC/0");
+    let mut version = [0; 3];
+    for (number, name) in version.iter_mut().zip(["major", "minor", "revision"]) {
+        let Some(value) = root
+            .read(format!("{gc}/{name}"))?
+            .and_then(|v| v.parse().ok())
+        else {
+            return Ok(None);
+        };
+        *number = value;
+    }
+    Ok(Some(GcVersion(version[0], version[1], version[2])))
+}

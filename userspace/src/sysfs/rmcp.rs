@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+
+//! What the kernel module publishes: its own state, and what it did to each GPU.
+
+use super::pci;
+use crate::gpu::GcVersion;
+use crate::policy::{self, Param};
+use crate::root::Root;
+use anyhow::{anyhow, Context, Result};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+/// The loaded module.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Module {
+    /// Its version.
+    pub version: Option<String>,
+    /// `armed`, `refused` or `report-only`; `None` when it does not say.
+    pub state: Option<String>,
+    /// Why, in one sentence.
+    pub reason: Option<String>,
+    /// Its parameters as they are in force.
+    pub parameters: BTreeMap<&'static str, String>,
+}
+
+/// What the module says of one GPU.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Guard {
+    /// `enforced`, `armed`, `report-only` or `refused`.
+    pub state: String,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// The GC version in the driver's structure.
+    pub gc_version: GcVersion,
+    /// `gmc.noretry`, read just now.
+    pub noretry: i32,
+    /// `vm_manager.fragment_size`, read just now.
+    pub fragment_size: u32,
+    /// What the driver had before rmcp wrote.
+    pub noretry_driver_default: i32,
+    /// What the driver had before rmcp wrote.
+    pub fragment_size_driver_default: u32,
+    /// Requests for MTYPE_CC seen.
+    pub mtype_cc_requests: u64,
+    /// Requests for MTYPE_CC replaced.
+    pub mtype_cc_rewritten: u64,
+    /// How often the driver initialised the memory controller under rmcp's eyes.
+    pub hw_inits: u64,
+}
+
+/// The loaded module, or `None`.
+///
+/// # Errors
+///
+/// When a file in sysfs exists but cannot be read.
+pub fn module(root: &Root) -> Result<Option<Module>> {
+    const MODULE: &str = "/sys/module/rmcp";
+    if !root.exists(MODULE) {
+        return Ok(None);
+    }
+    let mut parameters = BTreeMap::new();
+    for Param { name, .. } in policy::PARAMS {
+        if let Some(value) = root.read(format!("{MODULE}/parameters/{name}"))? {
+            parameters.insert(*name, value);
+        }
+    }
+    Ok(Some(Module {
+        version: root.read(format!("{MODULE}/version"))?,
+        state: root.read(format!("{MODULE}/guard/state"))?,
+        reason: root.read(format!("{MODULE}/guard/reason"))?,
+        parameters,
+    }))
+}
+
+/// What the module says of the GPU at `bdf`; `None` when it has not adopted it.
+///
+/// # Errors
+///
+/// When a file of its directory is missing, unreadable or not of the documented form.
+pub fn guard(root: &Root, bdf: &str) -> Result<Option<Guard>> {
+    let directory = format!("{}/rmcp", pci::directory(bdf));
+    if !root.exists(&directory) {
+        return Ok(None);
+    }
+    let files = Files { root, directory };
+    Ok(Some(Guard {
+        state: files.get("state")?,
+        reason: files.get("reason")?,
+        gc_version: files.get("gc_version")?,
+        noretry: files.get("noretry")?,
+        fragment_size: files.get("fragment_size")?,
+        noretry_driver_default: files.get("noretry_driver_default")?,
+        fragment_size_driver_default: files.get("fragment_size_driver_default")?,
+        mtype_cc_requests: files.get("mtype_cc_requests")?,
+        mtype_cc_rewritten: files.get("mtype_cc_rewritten")?,
+        hw_inits: files.get("hw_inits")?,
+    }))
+}
+
+struct Files<'a> {
+    root: &'a Root,
+    directory: String,
+}
+
+impl Files<'_> {
+    fn get<T: FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Result<T> {
+        let path = format!("{}/{name}", self.directory);
+        let text = self
+            .root
+            .read(&path)?
+            .with_context(|| format!("{path} is missing, though its directory exists"))?;
+        text.parse()
+            .map_err(|error| anyhow!("{path} holds {text:?}: {error}"))
+    }
+}
