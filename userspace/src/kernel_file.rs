@@ -28,7 +28,6 @@ pub struct KernelFileError {
     /// The file.
     pub path: PathBuf,
     /// What is wrong with it.
-    #[source]
     pub reason: Reason,
 }
 

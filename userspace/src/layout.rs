@@ -15,7 +15,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::btf::{Btf, BtfError};
 use crate::elf;
@@ -35,6 +35,7 @@ pub struct Layout {
     /// Length of amdgpu's `.BTF` section.
     pub btf_len: usize,
     /// FNV-1a of amdgpu's `.BTF` section.
+    #[serde(serialize_with = "as_hexadecimal")]
     pub btf_fnv1a64: u64,
     /// What the first argument of `gmc_v10_0_hw_init` and `gmc_v10_0_sw_fini` is.
     #[serde(with = "AdevFromNames")]
@@ -62,6 +63,11 @@ pub struct Layout {
     pub gc_version: usize,
 }
 
+/// As text, because a JSON number cannot hold 64 bits everywhere.
+fn as_hexadecimal<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{number:#018x}"))
+}
+
 #[derive(Serialize)]
 #[serde(remote = "AdevFrom", rename_all = "snake_case")]
 enum AdevFromNames {
@@ -85,7 +91,7 @@ impl Layout {
     /// Anything that is not exactly what rmcp knows: a missing function, struct or member, one of
     /// another type, copies of a definition that disagree, and damaged files.
     pub fn resolve(amdgpu_ko: &[u8], base_btf: &[u8]) -> Result<Self, LayoutError> {
-        let section = |name| elf::section(amdgpu_ko, name);
+        let section = |name| elf::section(amdgpu_ko, name).map_err(LayoutError::Elf);
         let missing = |section| LayoutError::NoSection { section };
         let modinfo = section(".modinfo")?.ok_or(missing(".modinfo"))?;
         let own_btf = section(".BTF")?.ok_or(missing(".BTF"))?;

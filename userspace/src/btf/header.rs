@@ -37,7 +37,15 @@ impl<'a> Sections<'a> {
             return Err(BtfError::Version { found: short[2] });
         }
         let field = |at| u32_at(blob, at).unwrap_or_default() as usize;
-        let header_len = field(4).max(SHORT_HEADER);
+        let header_len = field(4);
+        if header_len < SHORT_HEADER {
+            return Err(BtfError::Truncated {
+                what: "the header",
+                start: 0,
+                end: SHORT_HEADER as u64,
+                have: header_len as u64,
+            });
+        }
         header(header_len)?;
 
         let part = |what, at| {

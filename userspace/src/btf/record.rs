@@ -53,7 +53,7 @@ pub(super) struct Common {
 impl Common {
     /// Reads the record that starts at byte `at` of the type section.
     pub(super) fn read(types: &[u8], at: usize) -> Option<Self> {
-        // Kernels before 7.1 have 16 bits of elements and 5 bits of kind, with zeros between.
+        // Linux 7.2's arrangement; before, fewer bits were in use and the others zero.
         let info = u32_at(types, at.checked_add(4)?)?;
         Some(Self {
             name: u32_at(types, at)?,

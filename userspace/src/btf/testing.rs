@@ -100,11 +100,11 @@ impl Writer {
         payload: &[u32],
     ) -> TypeId {
         let name = self.string(name);
-        self.raw(name, kind << 24 | elements as u32, size_or_type, payload)
+        self.raw(name, (kind << 24) | elements as u32, size_or_type, payload)
     }
 
     pub(crate) fn int(&mut self, name: &str, size: u32, signed: bool) -> TypeId {
-        let info = u32::from(signed) << 24 | size * 8;
+        let info = (u32::from(signed) << 24) | (size * 8);
         self.add(1, name, 0, size, &[info])
     }
 
@@ -129,9 +129,13 @@ impl Writer {
         let mut payload = Vec::new();
         for member in members {
             let name = self.string(&member.name);
-            payload.extend([name, member.type_id.0, member.bits | member.bitfield << 24]);
+            payload.extend([
+                name,
+                member.type_id.0,
+                member.bits | (member.bitfield << 24),
+            ]);
         }
-        let kind = flag << 7 | kind;
+        let kind = (flag << 7) | kind;
         self.add(kind, name, members.len(), size, &payload)
     }
 
@@ -148,7 +152,7 @@ impl Writer {
         for (name, value) in enumerators {
             payload.extend([self.string(name), *value as u32, (value >> 32) as u32]);
         }
-        self.add(1 << 7 | 19, name, enumerators.len(), 8, &payload)
+        self.add((1 << 7) | 19, name, enumerators.len(), 8, &payload)
     }
 
     pub(crate) fn forward(&mut self, name: &str) -> TypeId {

@@ -216,6 +216,12 @@ fn what_is_cut_short_is_named() {
         error(&blob[..43]),
         "BTF is cut short: the string section needs bytes 40..45, only 43 are there"
     );
+    let mut short_header = blob.clone();
+    short_header[4] = 20;
+    assert_eq!(
+        error(&short_header),
+        "BTF is cut short: the header needs bytes 0..24, only 20 are there"
+    );
     let mut short_types = blob.clone();
     short_types[12] = 14;
     assert_eq!(
@@ -270,7 +276,7 @@ fn a_type_that_does_not_exist_is_an_error() {
 #[test]
 fn a_kind_from_the_future_is_skipped_if_the_blob_says_how_long_it_is() {
     let mut w = Writer::new();
-    w.raw(0, 20 << 24 | 2, 0, &[1, 2, 3]);
+    w.raw(0, (20 << 24) | 2, 0, &[1, 2, 3]);
     let int = w.int("int", 4, true);
     w.structure("s", 4, &[MemberSpec::at("m", int, 0)]);
 
@@ -324,7 +330,7 @@ proptest! {
 
     #[test]
     fn random_records_never_panic(types in proptest::collection::vec(
-        prop_oneof![0_u32..40, (0_u32..22).prop_map(|kind| kind << 24 | 1), any::<u32>()], 0..200,
+        prop_oneof![0_u32..40, (0_u32..22).prop_map(|kind| (kind << 24) | 1), any::<u32>()], 0..200,
     )) {
         let mut w = Writer::new();
         for row in types.chunks_exact(3) {

@@ -35,7 +35,6 @@ pub enum CompressionError {
         /// The compression found.
         compression: Compression,
         /// What the decompressor found.
-        #[source]
         reason: io::Error,
     },
     /// A compression that is recognised, but cannot be read.

@@ -15,7 +15,7 @@ const UNKNOWN: &str = "this amdgpu is not one that this rmcp knows: nothing is g
 pub enum LayoutError {
     /// amdgpu.ko is no sound ELF file.
     #[error("amdgpu.ko: {0}")]
-    Elf(#[from] ElfError),
+    Elf(ElfError),
     /// amdgpu.ko lacks a section.
     #[error(
         "amdgpu.ko has no {section} section; expected the module of a kernel built with \
@@ -44,7 +44,6 @@ pub enum LayoutError {
         /// Whose BTF.
         of: &'static str,
         /// The defect.
-        #[source]
         reason: BtfError,
     },
     /// There is no such function.
@@ -54,7 +53,9 @@ pub enum LayoutError {
         function: &'static str,
     },
     /// There is no such struct or enum.
-    #[error("no {definition} in the BTF; {UNKNOWN}")]
+    #[error(
+        "no {definition} in the BTF; if the kernel's BTF and amdgpu are of the same build, {UNKNOWN}"
+    )]
     NoDefinition {
         /// The struct or enum.
         definition: String,

@@ -119,6 +119,8 @@ fn json_names_the_variants() {
     let new = json(FakeAmdgpu::new());
     assert_eq!(new["adev_from"]["ip_block"]["adev"], 16);
     assert_eq!(new["mtype_hook"], "get_vm_pte");
+    let fingerprint = resolve(FakeAmdgpu::new()).unwrap().btf_fnv1a64;
+    assert_eq!(new["btf_fnv1a64"], format!("{fingerprint:#018x}"));
     let old = json(FakeAmdgpu::old());
     assert_eq!(old["adev_from"], "handle");
     assert_eq!(old["mtype_hook"], "map_mtype");
