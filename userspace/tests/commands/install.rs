@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+
+//! What `install` and `uninstall` plan for a tree, and what they refuse. That the steps work is
+//! shown in the virtual machine.
+
+use crate::support::{Outcome, Tree, RELEASE};
+
+/// A kernel for which the module can be built, as far as its own files tell.
+fn able() -> Tree {
+    let tree = Tree::new();
+    let modules = format!("/lib/modules/{RELEASE}");
+    tree.write(
+        &format!("{modules}/build/.config"),
+        "CONFIG_RUST=y\nCONFIG_KPROBES=y\nCONFIG_KPROBES_ON_FTRACE=y\nCONFIG_DEBUG_INFO_BTF_MODULES=y\nCONFIG_DRM_AMDGPU=m",
+    )
+    .write(&format!("{modules}/build/Makefile"), "")
+    .write(&format!("{modules}/build/vmlinux"), "")
+    .write(
+        &format!("{modules}/kernel/drivers/gpu/drm/amd/amdgpu/amdgpu.ko.xz"),
+        "",
+    );
+    tree
+}
+
+fn plan(tree: &Tree) -> Outcome {
+    tree.run(&["install", "--dry-run", "--json"])
+}
+
+fn obstacle(tree: &Tree) -> String {
+    let seen = plan(tree);
+    assert_eq!(seen.code, 1, "{seen:?}");
+    seen.json()["kernels"][0]["obstacle"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+#[test]
+fn a_plan_for_a_new_system() {
+    let tree = able();
+    let seen = plan(&tree);
+    assert_eq!(seen.code, 0, "{seen:?}");
+    let steps = seen.json()["steps"].clone();
+    let what: Vec<&str> = steps
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["do"].as_str().unwrap())
+        .collect();
+    assert_eq!(what, ["source", "run", "run", "write"]);
+    assert_eq!(steps[0]["path"], "/usr/src/rmcp-1.0");
+    assert_eq!(steps[1]["command"].as_array().unwrap()[1], "add");
+    assert_eq!(steps[2]["command"].as_array().unwrap()[1], "install");
+    assert_eq!(steps[3]["path"], "/etc/modprobe.d/rmcp.conf");
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let tree = able();
+    plan(&tree);
+    assert!(!tree.path("/etc").exists() && !tree.path("/usr").exists());
+}
+
+#[test]
+fn what_is_in_place_is_not_done_again() {
+    let tree = able();
+    tree.write(
+        &format!("/lib/modules/{RELEASE}/updates/dkms/rmcp.ko.xz"),
+        "",
+    );
+    tree.write("/var/lib/dkms/rmcp/1.0/source", "");
+    let steps = plan(&tree).json()["steps"].clone();
+    // The source is not the one that the module was built from, so that all is built anew.
+    let commands: Vec<_> = steps
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|step| Some(step["command"][1].as_str()?.to_owned()))
+        .collect();
+    assert_eq!(commands, ["remove", "add", "install"]);
+}
+
+#[test]
+fn one_reason_for_each_thing_that_is_missing() {
+    let build = format!("/lib/modules/{RELEASE}/build");
+    let tree = able();
+    tree.remove(&format!("{build}/.config"));
+    assert!(obstacle(&tree).contains("install the package linux-headers-"));
+
+    let tree = able();
+    tree.remove(&format!("{build}/vmlinux"));
+    assert!(obstacle(&tree).contains("no base BTF"));
+
+    let tree = able();
+    tree.remove(&format!(
+        "/lib/modules/{RELEASE}/kernel/drivers/gpu/drm/amd/amdgpu/amdgpu.ko.xz"
+    ));
+    assert!(obstacle(&tree).contains("no amdgpu.ko"));
+
+    let tree = able();
+    tree.write(&format!("{build}/.config"), "CONFIG_KPROBES=y");
+    assert!(obstacle(&tree).contains("without CONFIG_RUST"));
+}
+
+#[test]
+fn an_unknown_kernel_is_named_with_those_that_are_there() {
+    let seen = able().run(&["install", "--dry-run", "--kernel", "9.9"]);
+    assert_eq!(seen.code, 1);
+    assert!(
+        seen.err.contains("no kernel 9.9") && seen.err.contains(RELEASE),
+        "{seen:?}"
+    );
+}
+
+#[test]
+fn another_root_is_never_changed() {
+    for command in ["install", "uninstall"] {
+        let seen = able().run(&[command, "--yes"]);
+        assert_eq!(seen.code, 1);
+        assert!(seen.err.contains("running system only"), "{seen:?}");
+    }
+}
+
+#[test]
+fn uninstall_names_what_it_would_remove() {
+    let tree = Tree::new();
+    let seen = tree.run(&["uninstall", "--dry-run"]);
+    assert_eq!(
+        (seen.code, seen.out.trim()),
+        (0, "rmcp is not installed: nothing to do")
+    );
+    tree.write("/etc/modprobe.d/rmcp.conf", "x")
+        .write("/usr/src/rmcp-1.0/dkms.conf", "x")
+        .write("/var/lib/rmcp/kernels/x", "x")
+        .write("/var/lib/dkms/rmcp/1.0/source", "x");
+    let steps = tree.run(&["uninstall", "--dry-run", "--json"]).json();
+    let paths: Vec<_> = steps
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|step| step["path"].as_str())
+        .collect();
+    assert_eq!(
+        paths,
+        [
+            "/etc/modprobe.d/rmcp.conf",
+            "/usr/src/rmcp-1.0",
+            "/var/lib/rmcp"
+        ]
+    );
+    assert_eq!(steps[0]["command"][1], "remove");
+}

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+
+//! The commands on trees that look like systems.
+
+mod install;
+mod status;
+mod support;

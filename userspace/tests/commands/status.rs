@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+
+//! `rmcp-kctl status` on trees that look like systems in every state.
+
+use crate::support::{Outcome, Tree};
+
+const BDF: &str = "0000:01:00.0";
+
+/// A system where all is as it should be: status exits 0. Each test breaks one thing.
+fn enforced() -> Tree {
+    let tree = Tree::new();
+    tree.gpu(BDF, "0x731f", [10, 1, 10])
+        .amdgpu("0", "-1")
+        .rmcp("armed", "the probes are in place")
+        .guarded(BDF);
+    tree
+}
+
+fn status(tree: &Tree) -> Outcome {
+    let text = tree.run(&["status"]);
+    let json = tree.run(&["status", "--json"]);
+    assert_eq!(text.code, json.code, "text and JSON agree");
+    assert_eq!(json.json()["exit_code"], json.code);
+    text
+}
+
+#[test]
+fn enforced_on_a_live_reading() {
+    let tree = enforced();
+    let seen = status(&tree);
+    assert_eq!(seen.code, 0, "{seen:?}");
+    assert!(seen.out.starts_with("enforced: 1 of 1"), "{}", seen.out);
+    let gpu = &tree.run(&["status", "--json"]).json()["gpus"][0];
+    assert_eq!(gpu["chip"], "Navi10");
+    assert_eq!(gpu["gfx_target"], "gfx1010");
+    assert_eq!(gpu["policies"][0]["driver_default"], "0");
+    assert_eq!(gpu["policies"][0]["note"], "");
+}
+
+#[test]
+fn says_where_rmcp_changes_nothing() {
+    let tree = enforced();
+    tree.guard(BDF, "noretry_driver_default", "1");
+    let policies = tree.run(&["status", "--json"]).json()["gpus"][0]["policies"].clone();
+    for policy in policies.as_array().unwrap() {
+        let note = policy["note"].as_str().unwrap();
+        assert!(
+            note.contains("changes nothing") || note.contains("changed nothing"),
+            "{note}"
+        );
+    }
+}
+
+#[test]
+fn enforced_is_not_believed_against_a_live_value() {
+    for (name, value) in [("noretry", "0"), ("fragment_size", "4")] {
+        let tree = enforced();
+        tree.guard(BDF, name, value);
+        let seen = status(&tree);
+        assert_eq!(seen.code, 2, "{name}={value}: {seen:?}");
+        assert!(!seen.out.starts_with("enforced"));
+    }
+    let tree = enforced();
+    tree.guard(BDF, "mtype_cc_requests", "3")
+        .guard(BDF, "mtype_cc_rewritten", "2");
+    assert_eq!(status(&tree).code, 2);
+}
+
+#[test]
+fn a_parameter_that_leaves_a_field_is_in_force_whatever_the_field_holds() {
+    let tree = enforced();
+    tree.parameter("noretry", "-1").guard(BDF, "noretry", "0");
+    let seen = status(&tree);
+    assert_eq!(seen.code, 0, "{seen:?}");
+    assert!(seen.out.contains("left to amdgpu"));
+}
+
+#[test]
+fn every_other_state_is_not_in_effect_and_says_why() {
+    for state in ["armed", "report-only", "refused"] {
+        let tree = enforced();
+        tree.guard(BDF, "state", state)
+            .guard(BDF, "reason", "the very reason");
+        let seen = status(&tree);
+        assert_eq!(seen.code, 2, "{state}: {seen:?}");
+        assert!(seen.out.contains("the very reason"), "{seen:?}");
+    }
+}
+
+#[test]
+fn rmcp_not_loaded() {
+    let tree = Tree::new();
+    tree.gpu(BDF, "0x731f", [10, 1, 10]).amdgpu("-1", "-1");
+    let seen = status(&tree);
+    assert_eq!(seen.code, 2);
+    assert!(
+        seen.out
+            .contains("rmcp is not loaded: run 'rmcp-kctl install'"),
+        "{seen:?}"
+    );
+}
+
+#[test]
+fn rmcp_refused_the_whole_amdgpu() {
+    let tree = Tree::new();
+    tree.gpu(BDF, "0x73bf", [10, 3, 0])
+        .amdgpu("-1", "-1")
+        .rmcp("refused", "this amdgpu is another");
+    let seen = status(&tree);
+    assert_eq!(seen.code, 2);
+    assert!(
+        seen.out.contains("rmcp refused: this amdgpu is another"),
+        "{seen:?}"
+    );
+}
+
+#[test]
+fn gpus_of_other_generations_and_makers_are_not_rmcps() {
+    let tree = Tree::new();
+    tree.gpu(BDF, "0x744c", [11, 0, 0])
+        .pci("0000:02:00.0", "0x10de", "0x731f", "0x030000")
+        .pci("0000:03:00.0", "0x1002", "0x731f", "0x040300");
+    let seen = status(&tree);
+    assert_eq!(seen.code, 3, "{seen:?}");
+    assert!(seen.out.contains("leaves it alone"), "{seen:?}");
+}
+
+#[test]
+fn one_guarded_gpu_does_not_cover_another() {
+    let tree = enforced();
+    tree.gpu("0000:02:00.0", "0x73bf", [10, 3, 0]);
+    let seen = status(&tree);
+    assert_eq!(seen.code, 2, "{seen:?}");
+    assert!(seen.out.contains("1 of 2"), "{seen:?}");
+    // A GPU that is not rmcp's changes nothing.
+    let tree = enforced();
+    tree.gpu("0000:02:00.0", "0x744c", [11, 0, 0]);
+    assert_eq!(status(&tree).code, 0);
+}
+
+#[test]
+fn an_amd_gpu_of_unknown_version_is_not_called_enforced_nor_absent() {
+    let tree = Tree::new();
+    tree.pci(BDF, "0x1002", "0x731f", "0x030000")
+        .rmcp("armed", "amdgpu is not loaded yet");
+    let seen = status(&tree);
+    assert_eq!(seen.code, 2, "{seen:?}");
+    assert!(seen.out.contains("no driver is bound"), "{seen:?}");
+}
+
+#[test]
+fn a_directory_that_is_not_as_documented_is_an_error() {
+    let tree = enforced();
+    tree.guard(BDF, "noretry", "maybe");
+    let seen = tree.run(&["status"]);
+    assert_eq!(seen.code, 1);
+    assert!(
+        seen.err.contains("rmcp/noretry holds \"maybe\""),
+        "{seen:?}"
+    );
+
+    let tree = enforced();
+    tree.remove(&format!("/sys/bus/pci/devices/{BDF}/rmcp/hw_inits"));
+    let seen = tree.run(&["status"]);
+    assert_eq!(seen.code, 1);
+    assert!(seen.err.contains("hw_inits is missing"), "{seen:?}");
+}
+
+#[test]
+fn boot_wiring_and_dkms_are_shown() {
+    let tree = enforced();
+    let json = tree.run(&["status", "--json"]).json();
+    assert_eq!(json["boot"]["softdep"], serde_json::Value::Null);
+    assert_eq!(json["kernels"][0]["module"], "absent");
+    assert_eq!(json["kernels"][0]["running"], true);
+
+    tree.write("/etc/modprobe.d/rmcp.conf", "softdep amdgpu pre: rmcp");
+    let release = crate::support::RELEASE;
+    tree.write(
+        &format!("/lib/modules/{release}/updates/dkms/rmcp.ko.xz"),
+        "",
+    );
+    let json = tree.run(&["status", "--json"]).json();
+    assert_eq!(json["boot"]["softdep"], "/etc/modprobe.d/rmcp.conf");
+    assert_eq!(json["kernels"][0]["module"], "installed");
+}
+
+#[test]
+fn a_file_in_etc_masks_its_namesake_in_usr() {
+    let tree = Tree::new();
+    tree.write("/usr/lib/modprobe.d/rmcp.conf", "softdep amdgpu pre: rmcp");
+    let softdep = |tree: &Tree| tree.run(&["status", "--json"]).json()["boot"]["softdep"].clone();
+    assert_eq!(softdep(&tree), "/usr/lib/modprobe.d/rmcp.conf");
+    tree.write("/etc/modprobe.d/rmcp.conf", "# nothing");
+    assert_eq!(softdep(&tree), serde_json::Value::Null);
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+
+//! A system tree made for one test, and the command run on it.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+
+/// The kernel of every tree.
+pub(crate) const RELEASE: &str = "7.2.12+test";
+
+/// A directory that looks like the root of a system.
+pub(crate) struct Tree(tempfile::TempDir);
+
+/// What the command did.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Outcome {
+    /// The result as JSON.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {self:?}"))
+    }
+}
+
+impl Tree {
+    /// A system with one kernel and nothing else.
+    pub(crate) fn new() -> Self {
+        let tree = Self(tempfile::tempdir().unwrap());
+        tree.write("/proc/sys/kernel/osrelease", RELEASE);
+        tree.write(&format!("/lib/modules/{RELEASE}/kernel/x"), "");
+        tree
+    }
+
+    pub(crate) fn path(&self, absolute: &str) -> std::path::PathBuf {
+        self.0.path().join(absolute.trim_start_matches('/'))
+    }
+
+    /// Writes a file, as the kernel does with a line break at its end.
+    pub(crate) fn write(&self, absolute: &str, text: &str) -> &Self {
+        let path = self.path(absolute);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, format!("{text}\n")).unwrap();
+        self
+    }
+
+    pub(crate) fn remove(&self, absolute: &str) -> &Self {
+        fs::remove_file(self.path(absolute)).unwrap();
+        self
+    }
+
+    /// A display controller of AMD that amdgpu drives and has read the discovery table of.
+    pub(crate) fn gpu(&self, bdf: &str, device: &str, gc: [u8; 3]) -> &Self {
+        let directory = format!("/sys/bus/pci/devices/{bdf}");
+        self.pci(bdf, "0x1002", device, "0x030000");
+        for (name, number) in ["major", "minor", "revision"].iter().zip(gc) {
+            let file = format!("{directory}/ip_discovery/die/0/GC/0/{name}");
+            self.write(&file, &number.to_string());
+        }
+        fs::create_dir_all(self.path("/sys/bus/pci/drivers/amdgpu")).unwrap();
+        let link = self.path(&format!("{directory}/driver"));
+        symlink(Path::new("../../drivers/amdgpu"), link).unwrap();
+        self
+    }
+
+    /// Any PCI function.
+    pub(crate) fn pci(&self, bdf: &str, vendor: &str, device: &str, class: &str) -> &Self {
+        let directory = format!("/sys/bus/pci/devices/{bdf}");
+        self.write(&format!("{directory}/vendor"), vendor)
+            .write(&format!("{directory}/device"), device)
+            .write(&format!("{directory}/class"), class)
+    }
+
+    /// A loaded amdgpu with these options.
+    pub(crate) fn amdgpu(&self, noretry: &str, vm_fragment_size: &str) -> &Self {
+        let parameters = "/sys/module/amdgpu/parameters";
+        self.write(&format!("{parameters}/noretry"), noretry)
+            .write(&format!("{parameters}/vm_fragment_size"), vm_fragment_size)
+    }
+
+    /// A loaded rmcp with default parameters.
+    pub(crate) fn rmcp(&self, state: &str, reason: &str) -> &Self {
+        self.write("/sys/module/rmcp/version", "1.0")
+            .write("/sys/module/rmcp/guard/state", state)
+            .write("/sys/module/rmcp/guard/reason", reason)
+            .parameter("noretry", "1")
+            .parameter("fragment_size", "9")
+            .parameter("mtype_cc", "nc")
+            .parameter("enforce", "1")
+    }
+
+    pub(crate) fn parameter(&self, name: &str, value: &str) -> &Self {
+        self.write(&format!("/sys/module/rmcp/parameters/{name}"), value)
+    }
+
+    /// What rmcp publishes of a Navi10 that it has enforced, over a driver that chose to retry.
+    pub(crate) fn guarded(&self, bdf: &str) -> &Self {
+        for (name, value) in [
+            ("state", "enforced"),
+            ("reason", "written before amdgpu programmed the memory hubs"),
+            ("gc_version", "10.1.10"),
+            ("chip", "Navi10"),
+            ("gfx_target", "gfx1010"),
+            ("noretry", "1"),
+            ("fragment_size", "9"),
+            ("noretry_driver_default", "0"),
+            ("fragment_size_driver_default", "9"),
+            ("mtype_cc_requests", "0"),
+            ("mtype_cc_rewritten", "0"),
+            ("hw_inits", "1"),
+        ] {
+            self.guard(bdf, name, value);
+        }
+        self
+    }
+
+    pub(crate) fn guard(&self, bdf: &str, name: &str, value: &str) -> &Self {
+        self.write(&format!("/sys/bus/pci/devices/{bdf}/rmcp/{name}"), value)
+    }
+
+    /// Runs the command on this tree.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
+        let output = Command::new(env!("CARGO_BIN_EXE_rmcp-kctl"))
+            .arg("--root")
+            .arg(self.0.path())
+            .args(arguments)
+            .output()
+            .unwrap();
+        Outcome {
+            code: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
