@@ -150,7 +150,7 @@ fn execute_one(terminal: &Terminal, root: &Root, step: &Step) -> Result<Option<U
         }
         Step::Source { path } => {
             let directory = root.path(path);
-            let beside = directory.with_extension("rmcp-new");
+            let beside = with_suffix(&directory, ".rmcp-new");
             remove(&beside)?;
             for file in source::FILES {
                 write_atomically(&beside.join(file.path), file.text.as_bytes(), file.mode)?;
@@ -208,6 +208,14 @@ fn remove(path: &Path) -> Result<()> {
     }
 }
 
+/// The path with something put after its last name. What looks like an extension stays: the names
+/// of kernels are full of dots.
+pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
 /// Writes a file so that at any moment either the old or the new one is there, whole.
 ///
 /// # Errors
@@ -238,4 +246,76 @@ pub fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
         fs::File::open(directory)?.sync_all()
     };
     write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_suffix_leaves_the_dots_of_a_kernel_alone() {
+        let path = with_suffix(Path::new("/a/7.2.12+deb13-amd64"), ".new");
+        assert_eq!(path, Path::new("/a/7.2.12+deb13-amd64.new"));
+    }
+
+    #[test]
+    fn a_written_file_is_whole_has_its_mode_and_leaves_nothing_beside() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("sub/file.conf");
+        write_atomically(&path, b"one", 0o600).unwrap();
+        write_atomically(&path, b"two", 0o755).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o755
+        );
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    /// Does the steps in a tree of the test's own.
+    fn execute_in(directory: &Path, steps: &[Step]) -> Result<()> {
+        let cli = <crate::cli::Cli as clap::Parser>::parse_from(["rmcp-kctl", "status"]);
+        execute(&Terminal::new(&cli.global), &Root::new(directory), steps)
+    }
+
+    fn write(path: &str, text: &str) -> Step {
+        Step::Write {
+            path: path.to_owned(),
+            text: text.to_owned(),
+            mode: 0o644,
+        }
+    }
+
+    #[test]
+    fn a_failing_step_takes_the_earlier_ones_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        fs::write(at("old"), "before").unwrap();
+        let fails = Step::Run {
+            what: "failing".to_owned(),
+            command: vec!["false".to_owned()],
+            undo: None,
+        };
+        let source = Step::Source {
+            path: "/src/rmcp-1.0".to_owned(),
+        };
+        let steps = [write("/old", "after"), write("/new", "x"), source, fails];
+        execute_in(directory.path(), &steps).unwrap_err();
+        assert_eq!(fs::read_to_string(at("old")).unwrap(), "before");
+        assert!(!at("new").exists() && !at("src/rmcp-1.0").exists());
+
+        execute_in(directory.path(), &steps[..3]).unwrap();
+        assert_eq!(fs::read_to_string(at("old")).unwrap(), "after");
+        assert!(source::is_in(&at("src/rmcp-1.0")));
+        assert_eq!(fs::read_dir(at("src")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn removing_what_is_not_there_is_no_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let step = Step::Remove {
+            path: "/nothing".to_owned(),
+        };
+        execute_in(directory.path(), &[step]).unwrap();
+    }
 }

@@ -8,6 +8,7 @@ use crate::fingerprint::fnv1a64;
 use crate::process;
 use crate::report::Terminal;
 use crate::root::Root;
+use crate::steps;
 use anyhow::{bail, Context, Result};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -84,7 +85,7 @@ impl RustTree {
             kernel.release,
             archive.display()
         ));
-        let work = self.directory.with_extension("building");
+        let work = steps::with_suffix(&self.directory, ".building");
         remove(&work)?;
         fs::create_dir_all(&work).with_context(|| format!("cannot make {}", work.display()))?;
         let made = Build {
