@@ -4,6 +4,7 @@
 //! commands. Everything that reads the system does so under a [`root::Root`] that tests can move.
 
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 pub mod btf;
 pub mod cli;

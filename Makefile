@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+# make demo       boot a virtual machine with an emulated GPU, without and with rmcp
+# make test       every test: programs, kernel module, virtual machines
+# make install    on a real machine: the command, then the kernel module through it
+# make uninstall  take both away again
+#
+# GPU=navi10|navi21   the emulated GPU of demo and test
+# KERNEL=RELEASE      another of Debian's kernels, as `uname -r` prints it
+# PREFIX=/usr/local   where the command goes
+
+GPU ?= navi10
+PREFIX ?= /usr/local
+DESTDIR ?=
+export KERNEL
+
+vm := tests/vm
+kctl := $(DESTDIR)$(PREFIX)/bin/rmcp-kctl
+
+.DEFAULT_GOAL := build
+
+build:
+	cargo build --release --locked -p rmcp-kctl
+
+demo:
+	$(vm)/host.sh
+	"$$($(vm)/build.sh)"/rmcp-vm demo --gpu $(GPU)
+
+test: check
+	"$$($(vm)/build.sh)"/rmcp-vm test
+
+# Everything but the virtual machines.
+check:
+	$(vm)/host.sh
+	$(vm)/cargo.sh fmt --check
+	$(vm)/cargo.sh clippy --locked --workspace --all-targets -- -D warnings
+	$(vm)/cargo.sh test --locked --workspace
+	$(vm)/check-kmod.sh
+
+install: build
+	install -D -m 755 target/release/rmcp-kctl $(kctl)
+	$(if $(DESTDIR),,$(kctl) install $(if $(YES),--yes))
+
+uninstall:
+	$(if $(DESTDIR),,if [ -x $(kctl) ]; then $(kctl) uninstall $(if $(YES),--yes); fi)
+	rm -f $(kctl)
+
+clean:
+	rm -rf target
+
+.PHONY: build demo test check install uninstall clean

@@ -1,0 +1,515 @@
+// SPDX-License-Identifier: MIT
+//! The two VM hubs: contexts, TLB invalidation, page table walk, page faults.
+//! There is no TLB and no cache in the model, so an invalidation is only acknowledged.
+
+use anyhow::Result;
+
+use crate::device::Device;
+use crate::ih::Interrupt;
+use crate::names::Names;
+use crate::vram::VRAM_SIZE;
+
+/// A VM hub. Each has its own sixteen contexts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hub {
+    /// The hub of the graphics core (registers `GCVM_*`).
+    Gfx = 0,
+    /// The multimedia hub (registers `MMVM_*`).
+    Mm = 1,
+}
+
+pub(crate) const CONTEXT_COUNT: usize = 16;
+const ENGINE_COUNT: u32 = 18;
+
+const PTE_VALID: u64 = 1 << 0;
+const PTE_SYSTEM: u64 = 1 << 1;
+const PTE_READABLE: u64 = 1 << 5;
+const PTE_WRITEABLE: u64 = 1 << 6;
+/// AMDGPU_PDE_PTE: the directory entry maps its whole range.
+const PDE_PTE: u64 = 1 << 54;
+const ADDRESS_MASK: u64 = 0x0000_FFFF_FFFF_F000;
+/// Directories are aligned to 64 bytes (`amdgpu_gmc_pd_addr`).
+const DIRECTORY_MASK: u64 = 0x0000_FFFF_FFFF_FFC0;
+const PAGE_SIZE: u64 = 4096;
+
+/// Addresses of one hub's registers. Those of further contexts and engines follow at a fixed
+/// distance (`ctx_distance`, `eng_distance` in `gfxhub_v2_0_init`).
+#[derive(Debug)]
+pub(crate) struct HubRegisters {
+    context0_cntl: u32,
+    page_table_base: u32,
+    page_table_start: u32,
+    page_table_end: u32,
+    engine0_sem: u32,
+    engine0_req: u32,
+    engine0_ack: u32,
+    fault_cntl: u32,
+    fault_status: u32,
+    fault_address: u32,
+    fb_location_base: u32,
+}
+
+impl HubRegisters {
+    pub(crate) fn new(names: &Names, prefix: &str) -> Result<Self> {
+        let vm = |name: &str| names.dword(&format!("{prefix}VM_{name}"));
+        Ok(HubRegisters {
+            context0_cntl: vm("CONTEXT0_CNTL")?,
+            page_table_base: vm("CONTEXT0_PAGE_TABLE_BASE_ADDR_LO32")?,
+            page_table_start: vm("CONTEXT0_PAGE_TABLE_START_ADDR_LO32")?,
+            page_table_end: vm("CONTEXT0_PAGE_TABLE_END_ADDR_LO32")?,
+            engine0_sem: vm("INVALIDATE_ENG0_SEM")?,
+            engine0_req: vm("INVALIDATE_ENG0_REQ")?,
+            engine0_ack: vm("INVALIDATE_ENG0_ACK")?,
+            fault_cntl: vm("L2_PROTECTION_FAULT_CNTL")?,
+            fault_status: vm("L2_PROTECTION_FAULT_STATUS")?,
+            fault_address: vm("L2_PROTECTION_FAULT_ADDR_LO32")?,
+            fb_location_base: names.dword(&format!("{prefix}MC_VM_FB_LOCATION_BASE"))?,
+        })
+    }
+}
+
+/// What the driver wrote to the CONTEXTn_CNTL registers of a hub.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ContextHistory {
+    /// Since power-on or reset.
+    pub(crate) cntl: [Option<u32>; CONTEXT_COUNT],
+    /// Every value in order, also across resets.
+    pub(crate) values: [Vec<u32>; CONTEXT_COUNT],
+}
+
+/// Where a GPU virtual address leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Location {
+    Vram(u64),
+    /// A DMA address.
+    System(u64),
+}
+
+/// An access that has no translation or not the permission it needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PageFault {
+    pub(crate) hub: Hub,
+    pub(crate) vmid: u8,
+    pub(crate) address: u64,
+    pub(crate) write: bool,
+}
+
+/// The unit behind a fault: on the graphics hub the CID of GCVM_L2_PROTECTION_FAULT_STATUS
+/// (`gfxhub_client_ids` in `gfxhub_v2_0.c`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Client {
+    Cpc = 5,
+    Cpg = 6,
+    Sdma0 = 13,
+    /// On the multimedia hub, which has tables of its own (`mmhub_client_ids_navi1x` and its like).
+    Hdp = 14,
+}
+
+impl Device {
+    pub(crate) fn power_on_hubs(&mut self) {
+        for history in &mut self.contexts {
+            history.cntl = Default::default();
+        }
+        for hub in &self.hubs {
+            // The VBIOS of a real card has placed VRAM at 0x80_0000_0000; gmc_v10_0_vram_gtt_location
+            // reads it back from here, in units of 16 MiB.
+            self.registers.set(hub.fb_location_base, 0x8000);
+        }
+    }
+
+    pub(crate) fn hub_register_value(&self, hub: Hub, dword: u32) -> Option<u32> {
+        let map = &self.hubs[hub as usize];
+        // gmc_v10_0_flush_gpu_tlb takes the semaphore by reading 1 and gives it back by writing 0.
+        // Only one client uses it here, so it is always free.
+        if (map.engine0_sem..map.engine0_sem + ENGINE_COUNT).contains(&dword) {
+            return Some(1);
+        }
+        None
+    }
+
+    pub(crate) fn hub_register_written(&mut self, hub: Hub, dword: u32, value: u32) {
+        let map = &self.hubs[hub as usize];
+        if (map.engine0_req..map.engine0_req + ENGINE_COUNT).contains(&dword) {
+            // Bits 15:0 of the request are the VMIDs (`get_invalidate_req`), and so of the ACK.
+            let ack = map.engine0_ack + (dword - map.engine0_req);
+            self.registers.set(ack, value & 0xFFFF);
+        }
+        let context = dword.wrapping_sub(map.context0_cntl) as usize;
+        if context < CONTEXT_COUNT {
+            let history = &mut self.contexts[hub as usize];
+            history.cntl[context] = Some(value);
+            history.values[context].push(value);
+        }
+        // gmc_v10_0_process_interrupt clears the fault with bit 0 of L2_PROTECTION_FAULT_CNTL.
+        if dword == map.fault_cntl && value & 1 != 0 {
+            self.registers.set(map.fault_status, 0);
+        }
+    }
+
+    /// Translates one address; the result is valid up to the end of its 4 KiB page.
+    pub(crate) fn translate(
+        &self,
+        hub: Hub,
+        vmid: u8,
+        address: u64,
+        write: bool,
+    ) -> Option<Location> {
+        let map = &self.hubs[hub as usize];
+        let address = address & 0x0000_FFFF_FFFF_FFFF;
+        if vmid == 0 {
+            let base = u64::from(self.registers.get(map.fb_location_base) & 0xFF_FFFF) << 24;
+            if (base..base + VRAM_SIZE).contains(&address) {
+                return Some(Location::Vram(address - base));
+            }
+        }
+
+        let context = u32::from(vmid);
+        let cntl = self.registers.get(map.context0_cntl + context);
+        if cntl & 1 == 0 {
+            return None; // ENABLE_CONTEXT
+        }
+        let pair = |first: u32| {
+            self.registers
+                .get64(first + 2 * context, first + 2 * context + 1)
+        };
+        let page = address / PAGE_SIZE;
+        let start = pair(map.page_table_start);
+        if page < start || page > pair(map.page_table_end) {
+            return None;
+        }
+        let relative = (page - start) * PAGE_SIZE + address % PAGE_SIZE;
+
+        let depth = cntl >> 1 & 3; // PAGE_TABLE_DEPTH: levels above the page table
+        let block_bits = 9 + (cntl >> 3 & 0xF); // PAGE_TABLE_BLOCK_SIZE
+        let mut entry = pair(map.page_table_base);
+        let mut level = depth;
+        loop {
+            if entry & PTE_VALID == 0 {
+                return None;
+            }
+            let shift = match level {
+                0 => 12,
+                n => 12 + block_bits + 9 * (n - 1),
+            };
+            let bits = match level {
+                _ if level == depth => 64 - shift,
+                0 => block_bits,
+                _ => 9,
+            };
+            let index = relative >> shift & (u64::MAX >> (64 - bits));
+            entry = self.read_entry(entry, index)?;
+            let leaf = level == 0 || entry & PDE_PTE != 0;
+            if leaf {
+                let needed = PTE_VALID | if write { PTE_WRITEABLE } else { PTE_READABLE };
+                if entry & needed != needed {
+                    return None;
+                }
+                let target = (entry & ADDRESS_MASK) + (relative & ((1 << shift) - 1));
+                return Some(if entry & PTE_SYSTEM != 0 {
+                    Location::System(target)
+                } else {
+                    Location::Vram(target)
+                });
+            }
+            level -= 1;
+        }
+    }
+
+    fn read_entry(&self, table: u64, index: u64) -> Option<u64> {
+        let address = (table & DIRECTORY_MASK) + index * 8;
+        let mut data = [0; 8];
+        let ok = if table & PTE_SYSTEM != 0 {
+            self.memory.read(address, &mut data)
+        } else {
+            self.vram.read(address, &mut data)
+        };
+        ok.then(|| u64::from_le_bytes(data))
+    }
+
+    /// Reads GPU virtual memory of a context of the graphics hub.
+    pub(crate) fn gpu_read(
+        &self,
+        vmid: u8,
+        address: u64,
+        data: &mut [u8],
+    ) -> Result<(), PageFault> {
+        let (mut at, mut rest) = (address, data);
+        while !rest.is_empty() {
+            let len = rest.len().min((PAGE_SIZE - at % PAGE_SIZE) as usize);
+            let (head, tail) = rest.split_at_mut(len);
+            let ok = match self.translate(Hub::Gfx, vmid, at, false) {
+                Some(Location::Vram(offset)) => self.vram.read(offset, head),
+                Some(Location::System(dma)) => self.memory.read(dma, head),
+                None => false,
+            };
+            if !ok {
+                return Err(PageFault {
+                    hub: Hub::Gfx,
+                    vmid,
+                    address: at,
+                    write: false,
+                });
+            }
+            (at, rest) = (at + len as u64, tail);
+        }
+        Ok(())
+    }
+
+    /// Writes GPU virtual memory of a context of the graphics hub.
+    pub(crate) fn gpu_write(&self, vmid: u8, address: u64, data: &[u8]) -> Result<(), PageFault> {
+        let (mut at, mut rest) = (address, data);
+        while !rest.is_empty() {
+            let len = rest.len().min((PAGE_SIZE - at % PAGE_SIZE) as usize);
+            let (head, tail) = rest.split_at(len);
+            let ok = match self.translate(Hub::Gfx, vmid, at, true) {
+                Some(Location::Vram(offset)) => self.vram.write(offset, head),
+                Some(Location::System(dma)) => self.memory.write(dma, head),
+                None => false,
+            };
+            if !ok {
+                return Err(PageFault {
+                    hub: Hub::Gfx,
+                    vmid,
+                    address: at,
+                    write: true,
+                });
+            }
+            (at, rest) = (at + len as u64, tail);
+        }
+        Ok(())
+    }
+
+    /// Reads dwords of GPU virtual memory.
+    pub(crate) fn gpu_read_dwords(
+        &self,
+        vmid: u8,
+        address: u64,
+        count: usize,
+    ) -> Result<Vec<u32>, PageFault> {
+        let mut bytes = vec![0; count * 4];
+        self.gpu_read(vmid, address, &mut bytes)?;
+        Ok(bytes
+            .chunks_exact(4)
+            .map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .collect())
+    }
+
+    /// Reports a fault the way the L2 does: status and address registers, then an interrupt.
+    /// The process is the one IH_VMID_n_LUT gives for the VMID.
+    pub(crate) fn raise_page_fault(&mut self, fault: PageFault, client: Client) {
+        let pasid = self.vmid_pasid(fault.hub, fault.vmid);
+        let map = &self.hubs[fault.hub as usize];
+        let status = fault_status(client as u32, fault.vmid, fault.write);
+        let page = fault.address / PAGE_SIZE;
+        self.registers.set(map.fault_status, status);
+        self.registers
+            .set64(map.fault_address, map.fault_address + 1, page);
+        self.log.note(format_args!(
+            "page fault on {:?}, vmid {}, pasid {pasid}, address {:#x}, {}, {client:?}",
+            fault.hub,
+            fault.vmid,
+            fault.address,
+            if fault.write { "write" } else { "read" }
+        ));
+        self.push_interrupt(Interrupt::page_fault(
+            fault.hub,
+            fault.vmid,
+            pasid,
+            fault.address,
+            fault.write,
+        ));
+    }
+}
+
+/// GCVM_L2_PROTECTION_FAULT_STATUS: MORE_FAULTS 0, WALKER_ERROR 3:1, PERMISSION_FAULTS 7:4,
+/// MAPPING_ERROR 8, CID 17:9, RW 18, VMID 23:20.
+fn fault_status(cid: u32, vmid: u8, write: bool) -> u32 {
+    let permission_faults = 0x3;
+    permission_faults << 4 | cid << 9 | u32::from(write) << 18 | u32::from(vmid) << 20
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chip::CHIPS;
+    use crate::log::Origin;
+
+    fn set(device: &mut Device, name: &str, value: u32) {
+        let dword = device.names.dword(name).unwrap();
+        device.write_register(Origin::Cpu, dword, value);
+    }
+
+    fn get(device: &mut Device, name: &str) -> u32 {
+        let dword = device.names.dword(name).unwrap();
+        device.read_register(Origin::Cpu, dword)
+    }
+
+    fn entry(device: &Device, at: u64, value: u64) {
+        assert!(device.vram.write(at, &value.to_le_bytes()));
+    }
+
+    /// Page table of context 0 at VRAM 1 MiB for the first 512 MiB, as gart_enable sets it up.
+    fn flat(chip: usize) -> Device {
+        let mut device = Device::new(&CHIPS[chip]).unwrap();
+        set(
+            &mut device,
+            "GCVM_CONTEXT0_PAGE_TABLE_BASE_ADDR_LO32",
+            0x10_0001,
+        );
+        set(
+            &mut device,
+            "GCVM_CONTEXT0_PAGE_TABLE_END_ADDR_LO32",
+            0x1_FFFF,
+        );
+        set(&mut device, "GCVM_CONTEXT0_CNTL", 1);
+        device
+    }
+
+    #[test]
+    fn an_invalidation_is_acknowledged() {
+        for chip in CHIPS {
+            let mut device = Device::new(chip).unwrap();
+            for hub in ["GCVM", "MMVM"] {
+                for engine in [0, 17] {
+                    let name = |what| format!("{hub}_INVALIDATE_ENG{engine}_{what}");
+                    assert_eq!(get(&mut device, &name("ACK")), 0);
+                    set(&mut device, &name("REQ"), 0x00F8_0081);
+                    assert_eq!(get(&mut device, &name("ACK")), 0x0081);
+                    set(&mut device, &name("SEM"), 0);
+                    assert_eq!(get(&mut device, &name("SEM")), 1);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn context_writes_are_recorded_per_hub() {
+        let mut device = Device::new(&CHIPS[1]).unwrap();
+        set(&mut device, "GCVM_CONTEXT1_CNTL", 0x0055_5407);
+        set(&mut device, "GCVM_CONTEXT1_CNTL", 0x007F_FE07);
+        set(&mut device, "MMVM_CONTEXT15_CNTL", 3);
+        let [gfx, mm] = &device.contexts;
+        assert_eq!(gfx.cntl[1], Some(0x007F_FE07));
+        assert_eq!(gfx.values[1], [0x0055_5407, 0x007F_FE07]);
+        assert_eq!(gfx.cntl[0], None);
+        assert_eq!(mm.cntl[15], Some(3));
+        assert_eq!(mm.cntl[1], None);
+        device.reset().unwrap();
+        assert_eq!(device.contexts[0].cntl[1], None);
+        assert_eq!(device.contexts[0].values[1].len(), 2, "kept");
+    }
+
+    #[test]
+    fn vmid_0_sees_vram_in_its_window() {
+        let device = flat(0);
+        let window = 0x80_0000_0000;
+        assert_eq!(
+            device.translate(Hub::Gfx, 0, window + 0x123, true),
+            Some(Location::Vram(0x123))
+        );
+        assert_eq!(
+            device.translate(Hub::Gfx, 0, window + VRAM_SIZE, true),
+            None
+        );
+        assert_eq!(device.translate(Hub::Gfx, 1, window, true), None);
+    }
+
+    #[test]
+    fn a_flat_table_is_walked() {
+        for chip in 0..CHIPS.len() {
+            let device = flat(chip);
+            let flags = PTE_VALID | PTE_READABLE | PTE_WRITEABLE;
+            entry(&device, 0x10_0000 + 8 * 5, 0x4000_3000 | flags | PTE_SYSTEM);
+            entry(&device, 0x10_0000 + 8 * 6, 0x0070_0000 | flags);
+            entry(&device, 0x10_0000 + 8 * 7, 0x0070_0000 | PTE_READABLE);
+            assert_eq!(
+                device.translate(Hub::Gfx, 0, 0x5008, false),
+                Some(Location::System(0x4000_3008))
+            );
+            assert_eq!(
+                device.translate(Hub::Gfx, 0, 0x6FFF, true),
+                Some(Location::Vram(0x0070_0FFF))
+            );
+            assert_eq!(device.translate(Hub::Gfx, 0, 0x7000, false), None);
+            assert_eq!(device.translate(Hub::Gfx, 0, 512 << 20, false), None);
+        }
+    }
+
+    /// Context 7 with four levels, as gfxhub_v2_0_setup_vmid_config programs it.
+    fn four_levels() -> Device {
+        let mut device = Device::new(&CHIPS[0]).unwrap();
+        set(
+            &mut device,
+            "GCVM_CONTEXT7_PAGE_TABLE_BASE_ADDR_LO32",
+            0x1_0001,
+        );
+        set(
+            &mut device,
+            "GCVM_CONTEXT7_PAGE_TABLE_END_ADDR_LO32",
+            0xFFFF_FFFF,
+        );
+        set(&mut device, "GCVM_CONTEXT7_PAGE_TABLE_END_ADDR_HI32", 0xF);
+        set(&mut device, "GCVM_CONTEXT7_CNTL", 0x0055_5407);
+        device
+    }
+
+    #[test]
+    fn four_levels_are_walked() {
+        let device = four_levels();
+        // Indices 1, 2, 3 in the directories and 4 in the page table.
+        let address = 1 << 39 | 2 << 30 | 3 << 21 | 4 << 12 | 0x56;
+        entry(&device, 0x1_0000 + 8, 0x2_0000 | PTE_VALID);
+        entry(&device, 0x2_0000 + 8 * 2, 0x3_0000 | PTE_VALID);
+        entry(&device, 0x3_0000 + 8 * 3, 0x4_0000 | PTE_VALID);
+        assert_eq!(device.translate(Hub::Gfx, 7, address, false), None);
+        // A cached, uncacheable (MTYPE 3) system page, readable only.
+        let pte = 0x0003_0001_2345_6000 | PTE_VALID | PTE_SYSTEM | PTE_READABLE;
+        entry(&device, 0x4_0000 + 8 * 4, pte);
+        assert_eq!(
+            device.translate(Hub::Gfx, 7, address, false),
+            Some(Location::System(0x1_2345_6056))
+        );
+        assert_eq!(device.translate(Hub::Gfx, 7, address, true), None);
+        assert_eq!(device.translate(Hub::Gfx, 6, address, false), None);
+    }
+
+    #[test]
+    fn a_directory_entry_can_map_2_mib() {
+        let device = four_levels();
+        entry(&device, 0x1_0000, 0x2_0000 | PTE_VALID);
+        entry(&device, 0x2_0000, 0x3_0000 | PTE_VALID);
+        let flags = PDE_PTE | PTE_VALID | PTE_READABLE | PTE_WRITEABLE;
+        entry(&device, 0x3_0000 + 8, 0x0080_0000 | flags);
+        assert_eq!(
+            device.translate(Hub::Gfx, 7, 0x20_0000 + 0x12_3456, true),
+            Some(Location::Vram(0x0080_0000 + 0x12_3456))
+        );
+    }
+
+    #[test]
+    fn accesses_cross_pages() {
+        let device = flat(0);
+        let flags = PTE_VALID | PTE_READABLE | PTE_WRITEABLE;
+        entry(&device, 0x10_0000, 0x9_0000 | flags);
+        entry(&device, 0x10_0008, 0x5_0000 | flags);
+        device.gpu_write(0, 0xFFE, &[1, 2, 3, 4]).unwrap();
+        let mut data = [0; 2];
+        assert!(device.vram.read(0x9_0FFE, &mut data));
+        assert_eq!(data, [1, 2]);
+        assert!(device.vram.read(0x5_0000, &mut data));
+        assert_eq!(data, [3, 4]);
+        let fault = device.gpu_read(0, 0x1FFE, &mut [0; 4]).unwrap_err();
+        assert_eq!(fault.address, 0x2000, "the page at fault, not the start");
+    }
+
+    #[test]
+    fn the_status_is_the_one_the_driver_decodes() {
+        // As gmc_v10_0_process_interrupt takes it apart: SDMA0, write, vmid 7.
+        let status = fault_status(0xD, 7, true);
+        assert_eq!(status >> 9 & 0x1FF, 0xD);
+        assert_eq!(status >> 18 & 1, 1);
+        assert_eq!(status >> 20 & 0xF, 7);
+        assert_eq!(status, 0x0074_1A30);
+    }
+}

@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: MIT
+//! The SDMA engine: the packets the driver puts on the graphics ring of instance 0, executed at once
+//! and in order. So nothing is ever left to wait for, and packets that poll do nothing.
+
+use anyhow::Result;
+
+use crate::device::Device;
+use crate::hub::{Client, PageFault};
+use crate::ih::Interrupt;
+use crate::log::Origin;
+use crate::names::Names;
+
+// Opcodes and sub-opcodes of navi10_sdma_pkt_open.h.
+const NOP: u32 = 0;
+const COPY: u32 = 1;
+const WRITE: u32 = 2;
+const INDIRECT: u32 = 4;
+const FENCE: u32 = 5;
+const TRAP: u32 = 6;
+const POLL_REGMEM: u32 = 8;
+const COND_EXE: u32 = 9;
+const CONST_FILL: u32 = 11;
+const PTEPDE: u32 = 12;
+const SRBM_WRITE: u32 = 14;
+const GCR_REQ: u32 = 17;
+const SUBOP_LINEAR: u32 = 0;
+const SUBOP_VM_INVALIDATION: u32 = 4;
+
+/// Indirect buffers do not nest on the real engine.
+const MAX_DEPTH: u32 = 1;
+
+/// Addresses of the engine's registers. RB_RPTR holds the model's read pointer: the driver sets it
+/// when it restarts the ring (`sdma_v5_0_gfx_resume_instance`).
+#[derive(Debug)]
+pub(crate) struct SdmaRegisters {
+    rb_cntl: u32,
+    rb_base: u32,
+    rb_base_hi: u32,
+    rb_rptr: u32,
+    rb_rptr_hi: u32,
+    rptr_address_lo: u32,
+    rptr_address_hi: u32,
+    doorbell: u32,
+    doorbell_offset: u32,
+}
+
+impl SdmaRegisters {
+    pub(crate) fn new(names: &Names) -> Result<Self> {
+        let gfx = |name: &str| names.dword(&format!("SDMA0_GFX_{name}"));
+        Ok(SdmaRegisters {
+            rb_cntl: gfx("RB_CNTL")?,
+            rb_base: gfx("RB_BASE")?,
+            rb_base_hi: gfx("RB_BASE_HI")?,
+            rb_rptr: gfx("RB_RPTR")?,
+            rb_rptr_hi: gfx("RB_RPTR_HI")?,
+            rptr_address_lo: gfx("RB_RPTR_ADDR_LO")?,
+            rptr_address_hi: gfx("RB_RPTR_ADDR_HI")?,
+            doorbell: gfx("DOORBELL")?,
+            doorbell_offset: gfx("DOORBELL_OFFSET")?,
+        })
+    }
+}
+
+/// Why the engine stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// Opcode and sub-opcode of a packet the model does not know.
+    UnknownPacket(u32, u32),
+    /// The packet is longer than what the ring or buffer still holds.
+    Truncated(u32),
+    NestedBuffer,
+    Fault(PageFault),
+}
+
+impl From<PageFault> for Stop {
+    fn from(fault: PageFault) -> Self {
+        Stop::Fault(fault)
+    }
+}
+
+/// Length of the packet `dwords` begins with, in dwords. A wrong length would put the engine out of
+/// step with the ring, so an unknown packet is refused.
+fn packet_length(dwords: &[u32]) -> Result<usize, Stop> {
+    let header = dwords[0];
+    let (opcode, subop) = (header & 0xFF, header >> 8 & 0xFF);
+    let length = match (opcode, subop) {
+        (NOP, _) => 1 + (header >> 16 & 0x3FFF) as usize,
+        (COPY, SUBOP_LINEAR) => 7,
+        (WRITE, SUBOP_LINEAR) => {
+            let count = dwords.get(3).ok_or(Stop::Truncated(opcode))?;
+            4 + (count & 0xF_FFFF) as usize + 1
+        }
+        (INDIRECT, _) => 6,
+        (FENCE, _) => 4,
+        (TRAP, _) => 2,
+        // sdma_v5_2_ring_emit_vm_flush: an invalidation under the opcode of POLL_REGMEM, but shorter.
+        (POLL_REGMEM, SUBOP_VM_INVALIDATION) => 4,
+        (POLL_REGMEM, 0) => 6,
+        (COND_EXE, _) => 5,
+        (CONST_FILL, 0) => 5,
+        (PTEPDE, SUBOP_LINEAR) => 10,
+        (SRBM_WRITE, _) => 3,
+        (GCR_REQ, _) => 5,
+        _ => return Err(Stop::UnknownPacket(opcode, subop)),
+    };
+    if length > dwords.len() {
+        return Err(Stop::Truncated(opcode));
+    }
+    Ok(length)
+}
+
+fn pair(lo: u32, hi: u32) -> u64 {
+    u64::from(lo) | u64::from(hi) << 32
+}
+
+impl Device {
+    /// Whether the doorbell at byte `offset` of BAR2 belongs to the ring.
+    pub(crate) fn sdma_owns_doorbell(&self, offset: u64) -> bool {
+        let enabled = self.registers.get(self.sdma.doorbell) >> 28 & 1 != 0;
+        let own = self.registers.get(self.sdma.doorbell_offset) & 0x0FFF_FFFC;
+        enabled && u64::from(own) == offset
+    }
+
+    /// Executes the ring up to `wptr` (bytes, as `sdma_v5_0_ring_set_wptr` writes it).
+    pub(crate) fn run_sdma(&mut self, wptr: u64) {
+        let cntl = self.registers.get(self.sdma.rb_cntl);
+        if cntl & 1 == 0 || self.sdma_stopped {
+            return; // RB_ENABLE
+        }
+        let size = 4u64 << (cntl >> 1 & 0x1F);
+        let base = pair(
+            self.registers.get(self.sdma.rb_base),
+            self.registers.get(self.sdma.rb_base_hi),
+        ) << 8;
+        let rptr = self
+            .registers
+            .get64(self.sdma.rb_rptr, self.sdma.rb_rptr_hi);
+        let count = (wptr.wrapping_sub(rptr) & (size - 1)) / 4;
+
+        let result = self
+            .read_ring(base, size, rptr, count as usize)
+            .map_err(Stop::from)
+            .and_then(|dwords| self.execute_sdma(&dwords, 0, 0));
+        if let Err(stop) = result {
+            self.log.note(format_args!(
+                "SDMA0 stops between {rptr:#x} and {wptr:#x}: {stop:x?}"
+            ));
+            self.sdma_stopped = true;
+            if let Stop::Fault(fault) = stop {
+                self.raise_page_fault(fault, Client::Sdma0);
+            }
+            return;
+        }
+        self.registers
+            .set64(self.sdma.rb_rptr, self.sdma.rb_rptr_hi, wptr);
+        let report = self
+            .registers
+            .get64(self.sdma.rptr_address_lo, self.sdma.rptr_address_hi);
+        if let Err(fault) = self.gpu_write(0, report & !3, &wptr.to_le_bytes()) {
+            self.raise_page_fault(fault, Client::Sdma0);
+        }
+    }
+
+    /// `count` dwords of a ring in context 0 from byte `rptr` on.
+    pub(crate) fn read_ring(
+        &self,
+        base: u64,
+        size: u64,
+        rptr: u64,
+        count: usize,
+    ) -> Result<Vec<u32>, PageFault> {
+        let start = rptr & (size - 1);
+        let first = count.min(((size - start) / 4) as usize);
+        let mut dwords = self.gpu_read_dwords(0, base + start, first)?;
+        dwords.extend(self.gpu_read_dwords(0, base, count - first)?);
+        Ok(dwords)
+    }
+
+    fn execute_sdma(&mut self, dwords: &[u32], vmid: u8, depth: u32) -> Result<(), Stop> {
+        let mut rest = dwords;
+        while !rest.is_empty() {
+            let length = packet_length(rest)?;
+            let (packet, tail) = rest.split_at(length);
+            rest = tail;
+            let header = packet[0];
+            match header & 0xFF {
+                COPY => {
+                    let mut data = vec![0; (packet[1] & 0x3F_FFFF) as usize + 1];
+                    self.gpu_read(vmid, pair(packet[3], packet[4]), &mut data)?;
+                    self.gpu_write(vmid, pair(packet[5], packet[6]), &data)?;
+                }
+                WRITE => {
+                    let data: Vec<u8> = packet[4..].iter().flat_map(|d| d.to_le_bytes()).collect();
+                    self.gpu_write(vmid, pair(packet[1], packet[2]), &data)?;
+                }
+                INDIRECT => {
+                    if depth >= MAX_DEPTH {
+                        return Err(Stop::NestedBuffer);
+                    }
+                    let vmid = (header >> 16 & 0xF) as u8;
+                    let count = (packet[3] & 0xF_FFFF) as usize;
+                    let buffer = self.gpu_read_dwords(vmid, pair(packet[1], packet[2]), count)?;
+                    self.execute_sdma(&buffer, vmid, depth + 1)?;
+                }
+                FENCE => {
+                    let address = pair(packet[1], packet[2]);
+                    self.gpu_write(vmid, address, &packet[3].to_le_bytes())?;
+                }
+                TRAP => self.push_interrupt(Interrupt::sdma_trap()),
+                COND_EXE => {
+                    let value = self.gpu_read_dwords(vmid, pair(packet[1], packet[2]), 1)?[0];
+                    if value != packet[3] {
+                        let skip = (packet[4] & 0x3FFF) as usize;
+                        rest = rest.get(skip..).ok_or(Stop::Truncated(COND_EXE))?;
+                    }
+                }
+                CONST_FILL => {
+                    // sdma_v5_0_emit_fill_buffer always passes a whole dword, so the fill size in bits
+                    // 31:30 of the header is not looked at.
+                    let len = (packet[4] & 0x3F_FFFF) as usize + 1;
+                    let pattern = packet[3].to_le_bytes();
+                    let data: Vec<u8> = pattern.iter().copied().cycle().take(len).collect();
+                    self.gpu_write(vmid, pair(packet[1], packet[2]), &data)?;
+                }
+                PTEPDE => {
+                    // sdma_v5_0_vm_set_pte_pde: entries of one run of pages.
+                    let flags = pair(packet[3], packet[4]);
+                    let (start, step) = (pair(packet[5], packet[6]), pair(packet[7], packet[8]));
+                    let count = u64::from(packet[9] & 0x7_FFFF) + 1;
+                    let data: Vec<u8> = (0..count)
+                        .flat_map(|i| (start.wrapping_add(i * step) | flags).to_le_bytes())
+                        .collect();
+                    self.gpu_write(vmid, pair(packet[1], packet[2]), &data)?;
+                }
+                SRBM_WRITE => {
+                    // Address in dwords, 18 bits; the byte enables are always full.
+                    self.write_register(Origin::Sdma, packet[1] & 0x3_FFFF, packet[2]);
+                }
+                // NOP; POLL_REGMEM and GCR_REQ have nothing to wait for and no cache to flush.
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chip::CHIPS;
+
+    fn length(header: u32) -> Result<usize, Stop> {
+        let mut dwords = [0; 64];
+        dwords[0] = header;
+        packet_length(&dwords)
+    }
+
+    #[test]
+    fn packets_have_their_length() {
+        for (header, expected) in [
+            (0x0000_0000, 1),  // NOP
+            (0x0007_0000, 8),  // NOP over seven more
+            (0x0000_0001, 7),  // COPY linear
+            (0x0003_0004, 6),  // INDIRECT, vmid 3
+            (0x0000_0005, 4),  // FENCE
+            (0x0000_0006, 2),  // TRAP
+            (0x8000_0008, 6),  // POLL_REGMEM
+            (0x0000_0408, 4),  // POLL_REGMEM, VM_INVALIDATION
+            (0x0000_0009, 5),  // COND_EXE
+            (0x0000_000B, 5),  // CONST_FILL
+            (0x0000_000C, 10), // PTEPDE
+            (0xF000_000E, 3),  // SRBM_WRITE
+            (0x0000_0011, 5),  // GCR_REQ
+        ] {
+            assert_eq!(length(header), Ok(expected), "{header:#010x}");
+        }
+    }
+
+    #[test]
+    fn a_write_is_as_long_as_its_count() {
+        assert_eq!(packet_length(&[2, 0, 0, 0, 7]), Ok(5));
+        assert_eq!(packet_length(&[2, 0, 0, 3, 1, 2, 3, 4, 9]), Ok(8));
+        assert_eq!(packet_length(&[2, 0, 0, 3, 1]), Err(Stop::Truncated(2)));
+        assert_eq!(packet_length(&[2, 0]), Err(Stop::Truncated(2)));
+    }
+
+    #[test]
+    fn unknown_packets_are_refused() {
+        assert_eq!(length(0x0000_0101), Err(Stop::UnknownPacket(1, 1)));
+        assert_eq!(length(0x0000_0003), Err(Stop::UnknownPacket(3, 0)));
+    }
+
+    /// Ring of 256 dwords at VRAM 0, read pointer copy at VRAM 0x1000, doorbell byte 0x800.
+    struct Ring {
+        device: Device,
+        wptr: u64,
+    }
+
+    const VRAM_WINDOW: u64 = 0x80_0000_0000;
+
+    impl Ring {
+        fn new() -> Self {
+            let mut device = Device::new(&CHIPS[0]).unwrap();
+            for (name, value) in [
+                ("SDMA0_GFX_RB_BASE", (VRAM_WINDOW >> 8) as u32),
+                ("SDMA0_GFX_RB_RPTR_ADDR_LO", 0x1000),
+                ("SDMA0_GFX_RB_RPTR_ADDR_HI", 0x80),
+                ("SDMA0_GFX_DOORBELL", 1 << 28),
+                ("SDMA0_GFX_DOORBELL_OFFSET", 0x800),
+                ("SDMA0_GFX_RB_CNTL", 8 << 1 | 1),
+            ] {
+                let dword = device.names.dword(name).unwrap();
+                device.write_register(Origin::Cpu, dword, value);
+            }
+            Ring { device, wptr: 0 }
+        }
+
+        fn submit(&mut self, dwords: &[u32]) {
+            for dword in dwords {
+                assert!(self
+                    .device
+                    .vram
+                    .write(self.wptr % 1024, &dword.to_le_bytes()));
+                self.wptr += 4;
+            }
+            self.device.doorbell_write(0x800, &self.wptr.to_le_bytes());
+        }
+
+        fn vram(&self, at: u64) -> u64 {
+            let mut data = [0; 8];
+            assert!(self.device.vram.read(at, &mut data));
+            u64::from_le_bytes(data)
+        }
+    }
+
+    #[test]
+    fn a_fence_is_written_and_the_read_pointer_reported() {
+        let mut ring = Ring::new();
+        ring.submit(&[FENCE, 0x2000, 0x80, 0xDEAD_BEEF, 0, 0]);
+        assert_eq!(ring.vram(0x2000), 0xDEAD_BEEF);
+        assert_eq!(ring.vram(0x1000), 24);
+    }
+
+    #[test]
+    fn other_doorbells_do_not_run_the_ring() {
+        let mut ring = Ring::new();
+        ring.device.doorbell_write(0x808, &24u64.to_le_bytes());
+        assert_eq!(ring.vram(0x1000), 0);
+    }
+
+    #[test]
+    fn packets_may_wrap_around_the_ring() {
+        let mut ring = Ring::new();
+        for value in 0..100 {
+            ring.submit(&[FENCE, 0x2000, 0x80, value, NOP]);
+            assert_eq!(ring.vram(0x2000), u64::from(value));
+        }
+        assert_eq!(ring.vram(0x1000), 2000);
+    }
+
+    #[test]
+    fn memory_is_copied_filled_and_written() {
+        let mut ring = Ring::new();
+        ring.submit(&[WRITE, 0x3000, 0x80, 1, 0x1111_1111, 0x2222_2222]);
+        ring.submit(&[COPY, 7, 0, 0x3000, 0x80, 0x3008, 0x80]);
+        ring.submit(&[CONST_FILL, 0x3010, 0x80, 0x3333_3333, 7]);
+        for at in [0x3000, 0x3008] {
+            assert_eq!(ring.vram(at), 0x2222_2222_1111_1111);
+        }
+        assert_eq!(ring.vram(0x3010), 0x3333_3333_3333_3333);
+    }
+
+    #[test]
+    fn page_table_entries_are_generated() {
+        let mut ring = Ring::new();
+        ring.submit(&[PTEPDE, 0x4000, 0x80, 0x71, 0, 0x50_0000, 0, 0x1000, 0, 2]);
+        for i in 0..3 {
+            assert_eq!(ring.vram(0x4000 + 8 * i), 0x50_0071 + 0x1000 * i);
+        }
+        assert_eq!(ring.vram(0x4018), 0);
+    }
+
+    #[test]
+    fn an_indirect_buffer_is_executed() {
+        let mut ring = Ring::new();
+        let buffer = [FENCE, 0x2000, 0x80, 5];
+        for (i, dword) in buffer.iter().enumerate() {
+            let at = 0x5000 + 4 * i as u64;
+            assert!(ring.device.vram.write(at, &dword.to_le_bytes()));
+        }
+        ring.submit(&[INDIRECT, 0x5000, 0x80, 4, 0, 0]);
+        assert_eq!(ring.vram(0x2000), 5);
+    }
+
+    #[test]
+    fn registers_are_written() {
+        let mut ring = Ring::new();
+        ring.submit(&[0xF000_000E, 0x2885, 0x1234]);
+        assert_eq!(ring.device.contexts[0].cntl[5], Some(0x1234));
+    }
+
+    #[test]
+    fn an_unknown_packet_stops_the_ring() {
+        let mut ring = Ring::new();
+        ring.submit(&[0x3F]);
+        ring.submit(&[FENCE, 0x2000, 0x80, 1]);
+        assert_eq!(ring.vram(0x2000), 0);
+        assert_eq!(ring.vram(0x1000), 0);
+    }
+
+    #[test]
+    fn a_fault_stops_the_ring_and_is_reported() {
+        let mut ring = Ring::new();
+        // Context 0 is off, so nothing but the VRAM window can be reached.
+        ring.submit(&[FENCE, 0x2000, 0x00, 1]);
+        let status = ring.device.names.dword("GCVM_L2_PROTECTION_FAULT_STATUS");
+        let status = ring.device.registers.get(status.unwrap());
+        assert_eq!(status >> 9 & 0x1FF, Client::Sdma0 as u32);
+        assert_eq!(status >> 18 & 1, 1, "a write");
+    }
+}
