@@ -74,7 +74,9 @@ struct Gpu {
 struct Policy {
     name: &'static str,
     wanted: String,
+    /// What the driver has now.
     live: String,
+    /// What the driver had before rmcp wrote.
     driver_default: String,
     in_force: bool,
     note: String,
@@ -117,7 +119,7 @@ impl Status {
         let mut gpus = Vec::new();
         for found in pci::gpus(root)? {
             let guard = rmcp::guard(root, &found.bdf)?;
-            gpus.push(Gpu::judge(found, guard, module.as_ref()));
+            gpus.push(Gpu::judge(found, guard, module.as_ref(), amdgpu.as_ref()));
         }
         let verdict = overall(&gpus);
         let running = kernel::running(root)?;
@@ -232,11 +234,16 @@ fn summary(verdict: Verdict, gpus: &[Gpu]) -> String {
 }
 
 impl Gpu {
-    fn judge(found: pci::Gpu, guard: Option<Guard>, module: Option<&Module>) -> Self {
+    fn judge(
+        found: pci::Gpu,
+        guard: Option<Guard>,
+        module: Option<&Module>,
+        amdgpu: Option<&Amdgpu>,
+    ) -> Self {
         let gc_version = guard.as_ref().map(|g| g.gc_version).or(found.gc_version);
         let chip = gc_version.and_then(GcVersion::chip);
         let policies: Vec<Policy> = match (&guard, module) {
-            (Some(guard), Some(module)) => policies(guard, module),
+            (Some(guard), Some(module)) => policies(guard, module, amdgpu),
             _ => Vec::new(),
         };
         // The module's word and the values themselves must agree.
@@ -280,10 +287,10 @@ impl Gpu {
             return;
         }
         let row = |name: &str, wanted: &str, live: &str, default: &str, note: &str| {
-            let text = format!("  {name:<14} {wanted:<8} {live:<24} {default:<8} {note}");
+            let text = format!("  {name:<14} {wanted:<8} {live:<18} {default:<8} {note}");
             terminal.line(Tone::Plain, text.trim_end());
         };
-        row("policy", "wanted", "live", "driver", "");
+        row("policy", "wanted", "live", "found", "");
         for policy in &self.policies {
             row(
                 policy.name,
@@ -330,7 +337,7 @@ fn reason(
 }
 
 /// The policies on a GPU, from its live values.
-fn policies(guard: &Guard, module: &Module) -> Vec<Policy> {
+fn policies(guard: &Guard, module: &Module, amdgpu: Option<&Amdgpu>) -> Vec<Policy> {
     let wanted = |param: &Param| {
         module
             .parameters
@@ -338,21 +345,20 @@ fn policies(guard: &Guard, module: &Module) -> Vec<Policy> {
             .cloned()
             .unwrap_or_default()
     };
-    let pinned = |param: &'static Param, live: String, default: String| {
+    let pinned = |param: &'static Param, live: String, found: String, option: Option<&str>| {
         let wanted = wanted(param);
         let leave = param.parse(&wanted) == Some(policy::LEAVE);
         Policy {
             name: param.name,
             in_force: param.parse(&wanted).is_some() && (leave || wanted == live),
-            note: if leave {
-                "left to amdgpu"
-            } else if default == wanted {
-                "amdgpu's own default here: rmcp changes nothing"
-            } else {
-                ""
+            note: match (leave, found == wanted, option) {
+                (true, _, _) => "left to amdgpu",
+                (_, true, Some("-1")) => "amdgpu's own default here: rmcp changes nothing",
+                (_, true, _) => "amdgpu had it so by its option: rmcp changes nothing",
+                _ => "",
             }
             .to_owned(),
-            driver_default: default,
+            driver_default: found,
             wanted,
             live,
         }
@@ -363,11 +369,13 @@ fn policies(guard: &Guard, module: &Module) -> Vec<Policy> {
             &policy::NORETRY,
             guard.noretry.to_string(),
             guard.noretry_driver_default.to_string(),
+            amdgpu.and_then(|amdgpu| amdgpu.noretry.as_deref()),
         ),
         pinned(
             &policy::FRAGMENT_SIZE,
             guard.fragment_size.to_string(),
             guard.fragment_size_driver_default.to_string(),
+            amdgpu.and_then(|amdgpu| amdgpu.vm_fragment_size.as_deref()),
         ),
         Policy {
             name: policy::MTYPE_CC.name,
@@ -377,7 +385,8 @@ fn policies(guard: &Guard, module: &Module) -> Vec<Policy> {
             ),
             driver_default: "nc".to_owned(),
             in_force: match mtype_cc.as_str() {
-                "nc" | "uc" => guard.mtype_cc_rewritten == guard.mtype_cc_requests,
+                // Read one after the other while mappings go on, the counters may be one apart.
+                "nc" | "uc" => guard.mtype_cc_rewritten >= guard.mtype_cc_requests,
                 "report" | "off" => true,
                 _ => false,
             },

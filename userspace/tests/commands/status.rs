@@ -40,10 +40,13 @@ fn enforced_on_a_live_reading() {
 #[test]
 fn says_where_rmcp_changes_nothing() {
     let tree = enforced();
-    tree.guard(BDF, "noretry_driver_default", "1");
+    tree.guard(BDF, "noretry_driver_default", "1")
+        .amdgpu("1", "-1");
     let policies = tree.run(&["status", "--json"]).json()["gpus"][0]["policies"].clone();
     for policy in policies.as_array().unwrap() {
         let note = policy["note"].as_str().unwrap();
+        let own = policy["name"] == "fragment_size";
+        assert_eq!(note.contains("amdgpu's own default"), own, "{note}");
         assert!(
             note.contains("changes nothing") || note.contains("changed nothing"),
             "{note}"
