@@ -83,12 +83,12 @@ impl Adev {
         })
     }
 
-    /// Writes the two fields.
+    /// Writes the two fields. The driver may read one meanwhile and get the old or the new value:
+    /// both are aligned words.
     ///
     /// # Safety
     ///
-    /// The device must be alive, and the driver must not be reading the fields at the same time:
-    /// true at the entry of `gmc_v10_0_hw_init`.
+    /// The device must be alive.
     pub(crate) unsafe fn write_fields(self, fields: Fields) {
         let noretry = core::ptr::with_exposed_provenance_mut::<i32>(self.0 + LAYOUT.noretry);
         let fragment_size =
@@ -102,7 +102,6 @@ impl Adev {
     }
 
     fn field<T: Plain>(self, offset: usize) -> Option<T> {
-        debug_assert!(offset < LAYOUT.adev_size);
         read(self.0.checked_add(offset)?)
     }
 }

@@ -3,35 +3,47 @@
 //! The BTF of a module that is already live. The kernel drops its own pointer to the section once
 //! a module is up, so the copy that sysfs publishes is read, from `/sys/kernel/btf/`.
 //!
-//! C header: `include/linux/kernel_read_file.h`.
+//! C header: `include/linux/fs.h`. Not `kernel_read_file`: that is for what the kernel loads, and
+//! security modules warn about a reader that names no such purpose.
 
 use core::ffi::CStr;
 use core::ptr;
-use kernel::{bindings, prelude::*};
+use kernel::{bindings, error::from_err_ptr, prelude::*};
 
-/// Reads the whole file.
+/// Reads the file; at most `limit` bytes and one more, by which a longer one is told.
 ///
 /// # Errors
 ///
-/// EFBIG when it is longer than `limit` bytes, ENOENT when it does not exist, ENOMEM.
+/// ENOENT when it does not exist, ENOMEM, or what reading it gives.
 pub(crate) fn read(path: &'static CStr, limit: usize) -> Result<VVec<u8>> {
-    let mut bytes = VVec::<u8>::with_capacity(limit, GFP_KERNEL)?;
-    let mut buffer: *mut kernel::ffi::c_void = bytes.as_mut_ptr().cast();
-    // SAFETY: The path is a C string; the buffer has room for `limit` bytes and is not kept.
-    let length = unsafe {
-        bindings::kernel_read_file_from_path(
-            path.as_ptr().cast(),
-            0,
-            &raw mut buffer,
-            limit,
-            ptr::null_mut(),
-            bindings::kernel_read_file_id_READING_UNKNOWN,
-        )
+    let room = limit + 1;
+    let mut bytes = VVec::<u8>::with_capacity(room, GFP_KERNEL)?;
+    // SAFETY: The path is a C string.
+    let file = from_err_ptr(unsafe {
+        bindings::filp_open(path.as_ptr().cast(), bindings::O_RDONLY as i32, 0)
+    })?;
+    let mut position = 0;
+    let result = loop {
+        let filled = bytes.len();
+        // SAFETY: The file is open, and the buffer has room for the bytes that are asked for.
+        let read = unsafe {
+            bindings::kernel_read(
+                file,
+                bytes.as_mut_ptr().add(filled).cast(),
+                room - filled,
+                &raw mut position,
+            )
+        };
+        if read < 0 {
+            break Err(Error::from_errno(read as i32));
+        }
+        if read == 0 {
+            break Ok(());
+        }
+        // SAFETY: The kernel wrote that many bytes, which fit.
+        unsafe { bytes.inc_len(read as usize) };
     };
-    if length < 0 {
-        return Err(Error::from_errno(length as i32));
-    }
-    // SAFETY: The kernel wrote the first `length` bytes, which are at most `limit`.
-    unsafe { bytes.inc_len(length as usize) };
-    Ok(bytes)
+    // SAFETY: Opened above, closed once.
+    unsafe { bindings::filp_close(file, ptr::null_mut()) };
+    result.map(|()| bytes)
 }

@@ -18,10 +18,10 @@ use crate::policy::{self, Fields, MtypeCc, Reason, State};
 use crate::sysfs::{Directory, Page};
 use core::ffi::CStr;
 use core::sync::atomic::{
-    AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicU8, AtomicUsize,
+    AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicU8, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
-use kernel::prelude::*;
+use kernel::{bindings, prelude::*};
 
 /// The driver's name, as a module and as a PCI driver.
 const AMDGPU: &CStr = c"amdgpu";
@@ -34,9 +34,9 @@ struct Gpu {
     adev: AtomicUsize,
     /// Address of its `struct pci_dev`, 0 once the driver is unbound from it.
     pci: AtomicUsize,
-    /// `/sys/bus/pci/devices/<bdf>/rmcp/` as [`Directory::into_raw`], 0 = none. Changed under the
+    /// `/sys/bus/pci/devices/<bdf>/rmcp/` as [`Directory::into_raw`], null = none. Changed under the
     /// device lock only.
-    directory: AtomicUsize,
+    directory: AtomicPtr<bindings::kobject>,
     gc_version: AtomicU32,
     reason: AtomicU8,
     noretry_driver_default: AtomicI32,
@@ -54,7 +54,7 @@ impl Gpu {
         Self {
             adev: AtomicUsize::new(FREE),
             pci: AtomicUsize::new(0),
-            directory: AtomicUsize::new(0),
+            directory: AtomicPtr::new(core::ptr::null_mut()),
             gc_version: AtomicU32::new(0),
             reason: AtomicU8::new(0),
             noretry_driver_default: AtomicI32::new(0),
@@ -101,7 +101,7 @@ fn find_pci(pci: PciDevice<'_>) -> Option<&'static Gpu> {
 }
 
 /// Takes a free entry for the device, with what the driver has now as its default.
-fn adopt(adev: Adev, fields: Fields) -> Option<&'static Gpu> {
+fn adopt(adev: Adev, fields: Fields, reason: Reason) -> Option<&'static Gpu> {
     let gpu = GPUS.iter().find(|gpu| {
         gpu.adev
             .compare_exchange(FREE, FILLING, Acquire, Relaxed)
@@ -116,7 +116,7 @@ fn adopt(adev: Adev, fields: Fields) -> Option<&'static Gpu> {
     gpu.mtype_cc_requests.store(0, Relaxed);
     gpu.mtype_cc_rewritten.store(0, Relaxed);
     gpu.hw_inits.store(0, Relaxed);
-    gpu.set_reason(Reason::AmdgpuFirst);
+    gpu.set_reason(reason);
     gpu.adev.store(adev.address(), Release);
     Some(gpu)
 }
@@ -138,28 +138,46 @@ impl Entry for HwInit {
         let Some(found) = adev.fields() else {
             return;
         };
-        let Some(gpu) = find(adev.address()).or_else(|| adopt(adev, found)) else {
+        let known = find(adev.address());
+        let before = known.map(Gpu::reason);
+        let Some(gpu) = known.or_else(|| adopt(adev, found, Reason::AmdgpuFirst)) else {
             pr_err!("{}\n", Reason::TooManyGpus.as_str());
             return;
         };
         gpu.hw_inits.fetch_add(1, Relaxed);
-
-        let chip = policy::find_chip(policy::ip_version(gpu.gc_version.load(Relaxed)));
-        let reason = if chip.is_none() {
-            Reason::UnknownGc
-        } else if !found.plausible() {
-            Reason::Implausible
-        } else if !params::enforce() {
-            Reason::ReportOnly
-        } else {
-            let wanted = found.wanted(params::noretry(), params::fragment_size());
-            // SAFETY: The driver has just entered hw_init of this device and reads the fields
-            // only after it.
-            unsafe { adev.write_fields(wanted) };
-            Reason::Written
-        };
+        let reason = enforce(adev, gpu, found, before);
         gpu.set_reason(reason);
-        report(adev, gpu, found);
+        // A laptop's GPU comes here at every wake-up: only what is new is worth a line.
+        if before != Some(reason) || adev.fields() != Some(found) {
+            report(adev, gpu, found);
+        }
+    }
+}
+
+/// Writes the policy if all is as it must be. `before` is why the GPU was as it was, if it is
+/// known already.
+fn enforce(adev: Adev, gpu: &Gpu, found: Fields, before: Option<Reason>) -> Reason {
+    let version = policy::ip_version(gpu.gc_version.load(Relaxed));
+    let Some(chip) = policy::find_chip(version) else {
+        return Reason::UnknownGc;
+    };
+    if !found.plausible() {
+        return Reason::Implausible;
+    }
+    if !params::enforce() {
+        return Reason::ReportOnly;
+    }
+    if params::noretry() == policy::LEAVE && params::fragment_size() == policy::LEAVE {
+        return Reason::NothingAsked;
+    }
+    // SAFETY: The driver is at the entry of hw_init of this device.
+    unsafe { adev.write_fields(found.wanted(params::noretry(), params::fragment_size())) };
+    // An APU's resume from s0ix runs hw_init without programming the graphics hub anew, so that
+    // one that amdgpu had first stays so (`gmc_v10_0_gart_enable`).
+    if chip.apu && before == Some(Reason::AmdgpuFirst) {
+        Reason::AmdgpuFirst
+    } else {
+        Reason::Written
     }
 }
 
@@ -207,39 +225,43 @@ impl Entry for SwFini {
     const SYMBOL: &'static CStr = c"amdgpu:gmc_v10_0_sw_fini";
 
     fn entered(args: Args<'_>) {
-        let adev = Adev::from_ip_function(args.get(Arg::First));
-        if let Some(gpu) = adev.and_then(|adev| find(adev.address())) {
-            gpu.pci.store(0, Relaxed);
-            gpu.adev.store(FREE, Release);
+        let Some(adev) = Adev::from_ip_function(args.get(Arg::First)) else {
+            return;
+        };
+        for gpu in &GPUS {
+            if gpu.adev.load(Acquire) == adev.address() {
+                gpu.pci.store(0, Relaxed);
+                gpu.adev.store(FREE, Release);
+            }
         }
     }
 }
 
-/// Probe on `gmc_v10_0_get_vm_pte(adev, vm, bo, vm_flags, flags)`.
-struct GetVmPte;
+/// Probe on the function through which every request for a memory type passes.
+struct Mtype;
 
-impl Entry for GetVmPte {
-    const SYMBOL: &'static CStr = c"amdgpu:gmc_v10_0_get_vm_pte";
-
-    fn entered(args: Args<'_>) {
-        filter_mtype(args, Arg::Fourth);
-    }
+impl Mtype {
+    /// Which argument holds the VM flags.
+    const FLAGS: Arg = match LAYOUT.mtype_hook {
+        MtypeHook::GetVmPte => Arg::Fourth,
+        MtypeHook::MapMtype => Arg::Second,
+    };
 }
 
-/// Probe on `gmc_v10_0_map_mtype(adev, flags)`.
-struct MapMtype;
-
-impl Entry for MapMtype {
-    const SYMBOL: &'static CStr = c"amdgpu:gmc_v10_0_map_mtype";
+impl Entry for Mtype {
+    const SYMBOL: &'static CStr = match LAYOUT.mtype_hook {
+        MtypeHook::GetVmPte => c"amdgpu:gmc_v10_0_get_vm_pte",
+        MtypeHook::MapMtype => c"amdgpu:gmc_v10_0_map_mtype",
+    };
 
     fn entered(args: Args<'_>) {
-        filter_mtype(args, Arg::Second);
+        filter_mtype(args);
     }
 }
 
 /// Replaces a request for MTYPE_CC. This runs for every mapping, so the common case leaves first.
-fn filter_mtype(mut args: Args<'_>, flags_at: Arg) {
-    let flags = args.get(flags_at) as u32;
+fn filter_mtype(mut args: Args<'_>) {
+    let flags = args.get(Mtype::FLAGS) as u32;
     if !policy::requests_cc(flags) {
         return;
     }
@@ -251,34 +273,15 @@ fn filter_mtype(mut args: Args<'_>, flags_at: Arg) {
         return;
     }
     if let Some(flags) = params::mtype_cc().rewrite(flags) {
-        args.set(flags_at, flags as usize);
+        args.set(Mtype::FLAGS, flags as usize);
         gpu.mtype_cc_rewritten.fetch_add(1, Relaxed);
-    }
-}
-
-/// The watch on requests for a memory type, whichever function this driver has for it.
-enum MtypeProbe {
-    GetVmPte { _probe: Kprobe<GetVmPte> },
-    MapMtype { _probe: Kprobe<MapMtype> },
-}
-
-impl MtypeProbe {
-    fn register() -> Result<Self> {
-        Ok(match LAYOUT.mtype_hook {
-            MtypeHook::GetVmPte => Self::GetVmPte {
-                _probe: Kprobe::register()?,
-            },
-            MtypeHook::MapMtype => Self::MapMtype {
-                _probe: Kprobe::register()?,
-            },
-        })
     }
 }
 
 /// The probes in amdgpu. Dropping them takes them out.
 struct Probes {
     _sw_fini: Kprobe<SwFini>,
-    _mtype: Option<MtypeProbe>,
+    _mtype: Option<Kprobe<Mtype>>,
     _hw_init: Kprobe<HwInit>,
 }
 
@@ -289,7 +292,7 @@ impl Probes {
             _mtype: if params::mtype_cc() == MtypeCc::Off {
                 None
             } else {
-                Some(MtypeProbe::register()?)
+                Some(Kprobe::register()?)
             },
             _hw_init: Kprobe::register()?,
         })
@@ -328,17 +331,15 @@ fn objection(btf: Result<&[u8]>) -> Option<Reason> {
     match btf {
         _ if !LAYOUT.intact() => Some(Reason::LayoutEdited),
         Ok(btf) if LAYOUT.matches_btf(btf) => None,
-        // Longer than the expected section, which is all that was read for.
-        Ok(_) | Err(EFBIG) => Some(Reason::OtherBtf),
+        Ok(_) => Some(Reason::OtherBtf),
         Err(_) => Some(Reason::NoBtf),
     }
 }
 
 /// Places the probes if this is the amdgpu that rmcp was built for; otherwise stands down with one
-/// line. Does nothing when they are in place already.
-fn arm(btf: Result<&[u8]>) {
-    let mut probes = PROBES.lock();
-    if probes.is_some() {
+/// line. Does nothing when they are in place already, or rmcp is about to go.
+fn arm(probes: &mut Option<Probes>, btf: Result<&[u8]>) {
+    if probes.is_some() || CLOSING.load(Acquire) {
         return;
     }
     let reason = objection(btf).unwrap_or_else(|| match Probes::register() {
@@ -359,82 +360,106 @@ fn arm(btf: Result<&[u8]>) {
     }
 }
 
-/// Deals with the amdgpu that was there before rmcp, if any.
-pub(crate) fn take_over() {
-    match btf_file::read(AMDGPU_BTF, LAYOUT.btf_len) {
-        Err(ENOENT) if !pci::driver_registered(AMDGPU) => {
-            pr_info!("{}\n", Reason::WaitingForAmdgpu.as_str());
-        }
-        btf => {
-            arm(btf.as_deref().map_err(|error| *error));
-            adopt_live_gpus();
-        }
-    }
-}
-
 /// Takes the probes out.
-pub(crate) fn disarm() {
+fn disarm() {
     *PROBES.lock() = None;
 }
 
-/// Adopts the GPUs that amdgpu brought up before rmcp was there. Nothing is written to them.
-fn adopt_live_gpus() {
-    if PROBES.lock().is_none() {
+/// Deals with the amdgpu that was there before rmcp, if any.
+pub(crate) fn take_over() {
+    {
+        // Held over reading and placing, so that no other amdgpu can come in between.
+        let mut probes = PROBES.lock();
+        match btf_file::read(AMDGPU_BTF, LAYOUT.btf_len) {
+            Err(ENOENT) if !pci::driver_registered(AMDGPU) => {
+                pr_info!("{}\n", Reason::WaitingForAmdgpu.as_str());
+            }
+            btf => arm(&mut probes, btf.as_deref().map_err(|error| *error)),
+        }
+    }
+    if module_reason() == Reason::ProbesArmed {
+        pci::for_each_bound(AMDGPU, |pci| publish(pci, Reason::AmdgpuFirst));
+    }
+    TAKEN_OVER.store(true, Release);
+}
+
+/// Set once the GPUs that were there before rmcp are known: one that comes later must have passed
+/// the probe.
+static TAKEN_OVER: AtomicBool = AtomicBool::new(false);
+
+/// Makes a GPU that amdgpu has visible in sysfs. One whose hw_init was not seen is adopted for
+/// the reason given, and nothing is written to it. The caller holds the device lock.
+fn publish(pci: PciDevice<'_>, unseen: Reason) {
+    if let Some(gpu) = find_pci(pci) {
+        make_directory(pci, gpu);
         return;
     }
+    let Some(adev) = Adev::from_pci(pci) else {
+        pr_warn!(
+            "{}: amdgpu's device data is not where it was expected: left alone\n",
+            pci.name()
+        );
+        return;
+    };
+    let (Some(version), Some(fields)) = (adev.gc_version(), adev.fields()) else {
+        return;
+    };
+    // GPUs of other generations are not rmcp's and not worth a word.
+    if policy::find_chip(policy::ip_version(version)).is_none() {
+        return;
+    }
+    let reason = if !fields.plausible() {
+        Reason::Implausible
+    } else if !params::enforce() {
+        Reason::ReportOnly
+    } else {
+        unseen
+    };
+    let Some(gpu) = adopt(adev, fields, reason) else {
+        pr_err!("{}: {}\n", pci.name(), Reason::TooManyGpus.as_str());
+        return;
+    };
+    report(adev, gpu, fields);
+    make_directory(pci, gpu);
+}
+
+/// Set when rmcp is about to go: no probe is placed and no directory made any more.
+static CLOSING: AtomicBool = AtomicBool::new(false);
+
+/// Takes everything back: the probes, the directories, and what was written.
+pub(crate) fn close() {
+    // Probes are placed under the lock, and directories made under the device lock, which the walk
+    // below takes for each device: what is being made now is found, a later try sees the flag.
+    CLOSING.store(true, Release);
+    disarm();
     pci::for_each_bound(AMDGPU, |pci| {
-        if find_pci(pci).is_some() {
-            return;
+        for gpu in entries_of(pci) {
+            remove_directory(gpu);
+            restore(gpu);
         }
-        let Some(adev) = Adev::from_pci(pci) else {
-            pr_warn!(
-                "{}: amdgpu's device data is not where it was expected: left alone\n",
-                pci.name()
-            );
-            return;
-        };
-        let (Some(version), Some(fields)) = (adev.gc_version(), adev.fields()) else {
-            return;
-        };
-        // GPUs of other generations are not rmcp's and not worth a word.
-        if policy::find_chip(policy::ip_version(version)).is_none()
-            || find(adev.address()).is_some()
-        {
-            return;
-        }
-        let Some(gpu) = adopt(adev, fields) else {
-            pr_err!("{}: {}\n", pci.name(), Reason::TooManyGpus.as_str());
-            return;
-        };
-        gpu.set_reason(if !fields.plausible() {
-            Reason::Implausible
-        } else if !params::enforce() {
-            Reason::ReportOnly
-        } else {
-            Reason::AmdgpuFirst
-        });
-        report(adev, gpu, fields);
-        make_directory(pci, gpu);
     });
 }
 
-/// Set when rmcp is about to go: no directory is made any more.
-static CLOSING: AtomicBool = AtomicBool::new(false);
+/// Gives the driver back what it had, so that it goes on as if rmcp had not been there.
+fn restore(gpu: &Gpu) {
+    if gpu.reason() != Reason::Written {
+        return;
+    }
+    if let Some(adev) = gpu.adev() {
+        // SAFETY: The device is bound and its lock is held, so that it is alive.
+        unsafe { adev.write_fields(gpu.driver_default()) };
+    }
+}
 
-/// Removes every GPU's directory and makes no new ones.
-pub(crate) fn close_directories() {
-    // Directories are made under the device lock, which the walk below takes for each device: one
-    // that is being made now is found, a later one sees the flag.
-    CLOSING.store(true, Release);
-    pci::for_each_bound(AMDGPU, |pci| {
-        if let Some(gpu) = find_pci(pci) {
-            remove_directory(gpu);
-        }
-    });
+/// Every entry of a PCI function: one, but for the moment in which a GPU is adopted by two ways.
+fn entries_of(pci: PciDevice<'_>) -> impl Iterator<Item = &'static Gpu> {
+    let address = pci.address();
+    GPUS.iter()
+        .filter(move |gpu| gpu.pci.load(Relaxed) == address)
 }
 
 fn make_directory(pci: PciDevice<'_>, gpu: &Gpu) {
-    if CLOSING.load(Acquire) || gpu.directory.load(Relaxed) != 0 {
+    if CLOSING.load(Acquire) || !gpu.directory.load(Relaxed).is_null() {
         return;
     }
     match Directory::for_gpu(pci) {
@@ -445,7 +470,7 @@ fn make_directory(pci: PciDevice<'_>, gpu: &Gpu) {
 
 fn remove_directory(gpu: &Gpu) {
     // SAFETY: The swap takes the directory out, so that it is dropped once.
-    drop(unsafe { Directory::from_raw(gpu.directory.swap(0, Relaxed)) });
+    drop(unsafe { Directory::from_raw(gpu.directory.swap(core::ptr::null_mut(), Relaxed)) });
 }
 
 /// amdgpu comes and goes.
@@ -454,7 +479,8 @@ pub(crate) struct AmdgpuModule;
 impl ModuleEvents for AmdgpuModule {
     fn coming(name: &CStr, btf: &[u8]) {
         if name == AMDGPU {
-            arm(if btf.is_empty() { Err(ENOENT) } else { Ok(btf) });
+            let btf = if btf.is_empty() { Err(ENOENT) } else { Ok(btf) };
+            arm(&mut PROBES.lock(), btf);
         }
     }
 
@@ -474,13 +500,18 @@ pub(crate) struct GpuBinding;
 
 impl PciEvents for GpuBinding {
     fn bound(pci: PciDevice<'_>) {
-        if let Some(gpu) = find_pci(pci) {
-            make_directory(pci, gpu);
+        if module_reason() == Reason::ProbesArmed && pci.is_driven_by(AMDGPU) {
+            let unseen = if TAKEN_OVER.load(Acquire) {
+                Reason::ProbeMissed
+            } else {
+                Reason::AmdgpuFirst
+            };
+            publish(pci, unseen);
         }
     }
 
     fn unbinding(pci: PciDevice<'_>) {
-        if let Some(gpu) = find_pci(pci) {
+        for gpu in entries_of(pci) {
             remove_directory(gpu);
             gpu.pci.store(0, Relaxed);
         }

@@ -67,7 +67,7 @@ impl<E: Entry> Kprobe<E> {
     /// # Errors
     ///
     /// What `register_kprobe` returns: ENOENT where the symbol does not exist, EINVAL where the
-    /// place cannot be probed, ENOMEM.
+    /// place cannot be probed or the probe did not arm, ENOMEM.
     pub(crate) fn register() -> Result<Self> {
         let probe = c::kprobe {
             symbol_name: E::SYMBOL.as_char_ptr(),
@@ -78,10 +78,15 @@ impl<E: Entry> Kprobe<E> {
         // SAFETY: The probe is initialised, pinned, and stays allocated until `drop` unregisters
         // it; the symbol name is static.
         to_result(unsafe { c::register_kprobe(inner.get()) })?;
-        Ok(Self {
+        let probe = Self {
             inner,
             _entry: PhantomData,
-        })
+        };
+        // Some kernels (7.2) answer with success when arming failed and the probe was taken out
+        // again; only then is it unknown to this function.
+        // SAFETY: The probe is initialised and pinned.
+        to_result(unsafe { c::enable_kprobe(probe.inner.get()) })?;
+        Ok(probe)
     }
 }
 

@@ -32,7 +32,7 @@ pub(crate) trait ModuleEvents {
 pub(crate) trait PciEvents {
     /// A driver was bound: its probe succeeded.
     fn bound(device: PciDevice<'_>);
-    /// A driver is about to be unbound: its remove has not run.
+    /// A driver is about to be unbound, its remove has not run; or its probe failed.
     fn unbinding(device: PciDevice<'_>);
 }
 
@@ -80,22 +80,20 @@ unsafe extern "C" fn module_event<E: ModuleEvents>(
     event: c_ulong,
     data: *mut c_void,
 ) -> c_int {
-    // SAFETY: The chain passes the module, which exists during the call.
-    let module = unsafe { &*data.cast::<bindings::module>() };
-    // SAFETY: A module's name is a NUL-terminated array.
-    let name = unsafe { CStr::from_ptr(module.name.as_ptr().cast()) };
+    // No reference to the whole structure is made: others change parts of it meanwhile.
+    let module = data.cast::<bindings::module>();
+    // SAFETY: The chain passes the module, which exists during the call; its name is a
+    // NUL-terminated array that does not change.
+    let name = unsafe { CStr::from_ptr((&raw const (*module).name).cast()) };
     let event = event as bindings::module_state;
     if event == bindings::module_state_MODULE_STATE_COMING {
-        let btf = if module.btf_data.is_null() {
+        // SAFETY: As above; while a module is coming, nobody changes these two.
+        let (start, length) = unsafe { ((*module).btf_data, (*module).btf_data_size) };
+        let btf = if start.is_null() {
             &[]
         } else {
             // SAFETY: While a module is coming, its `.BTF` section is in memory with this size.
-            unsafe {
-                core::slice::from_raw_parts(
-                    module.btf_data.cast::<u8>().cast_const(),
-                    module.btf_data_size as usize,
-                )
-            }
+            unsafe { core::slice::from_raw_parts(start.cast::<u8>().cast_const(), length as usize) }
         };
         E::coming(name, btf);
     } else if event == bindings::module_state_MODULE_STATE_GOING {
@@ -144,7 +142,9 @@ unsafe extern "C" fn pci_event<E: PciEvents>(
     let event = event as bindings::bus_notifier_event;
     let act = if event == bindings::bus_notifier_event_BUS_NOTIFY_BOUND_DRIVER {
         E::bound
-    } else if event == bindings::bus_notifier_event_BUS_NOTIFY_UNBIND_DRIVER {
+    } else if event == bindings::bus_notifier_event_BUS_NOTIFY_UNBIND_DRIVER
+        || event == bindings::bus_notifier_event_BUS_NOTIFY_DRIVER_NOT_BOUND
+    {
         E::unbinding
     } else {
         return NOTIFY_DONE;

@@ -58,8 +58,7 @@ pub(crate) fn enforce() -> bool {
 ///
 /// # Safety
 ///
-/// Called by the kernel only: `word` is null or a NUL-terminated string, `param` one of the
-/// statics below.
+/// Called by the kernel only: `word` is a NUL-terminated string, `param` one of the statics below.
 unsafe extern "C" fn set(word: *const c_char, param: *const bindings::kernel_param) -> c_int {
     // SAFETY: Every `kernel_param` of this file points to a static `Value`.
     let target = unsafe { &*(*param).__bindgen_anon_1.arg.cast::<Value>() };

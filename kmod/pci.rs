@@ -1,96 +1,110 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A PCI function as rmcp sees it: its name, its driver's data, and the walk over those that
-//! amdgpu already drives.
+//! A PCI function as rmcp sees it: its name, its driver and its driver's data, and the walk over
+//! those that a driver already has.
 //!
 //! C headers: `include/linux/pci.h`, `include/linux/device.h`.
 
 use core::ffi::CStr;
+use core::marker::PhantomData;
+use core::mem::offset_of;
 use core::ptr;
 use kernel::bindings;
 
-/// AMD's PCI vendor ID.
-const VENDOR_AMD: u16 = 0x1002;
-
-/// A `struct pci_dev` that is known to exist for as long as the borrow lasts.
+/// A `struct pci_dev` that is known to exist for as long as the lifetime lasts. It is kept as a
+/// pointer, because the kernel changes parts of the structure meanwhile.
 #[derive(Clone, Copy)]
-pub(crate) struct PciDevice<'a>(&'a bindings::pci_dev);
+pub(crate) struct PciDevice<'a>(*mut bindings::pci_dev, PhantomData<&'a ()>);
 
-impl PciDevice<'_> {
+impl<'a> PciDevice<'a> {
     /// # Safety
     ///
     /// `dev` is the `dev` member of a `struct pci_dev` that stays alive for the chosen lifetime.
     pub(crate) unsafe fn from_device(dev: *mut bindings::device) -> Self {
-        let pdev = dev.wrapping_byte_sub(core::mem::offset_of!(bindings::pci_dev, dev));
-        // SAFETY: By the contract of this function.
-        Self(unsafe { &*pdev.cast() })
+        let pdev = dev.wrapping_byte_sub(offset_of!(bindings::pci_dev, dev));
+        Self(pdev.cast(), PhantomData)
     }
 
     /// # Safety
     ///
     /// As [`PciDevice::from_device`], for the `dev.kobj` member.
     pub(crate) unsafe fn from_kobject(kobject: *mut bindings::kobject) -> Self {
-        let dev = kobject.wrapping_byte_sub(core::mem::offset_of!(bindings::device, kobj));
+        let dev = kobject.wrapping_byte_sub(offset_of!(bindings::device, kobj));
         // SAFETY: By the contract of this function.
         unsafe { Self::from_device(dev.cast()) }
     }
 
     /// The address of the `struct pci_dev`, for comparison.
     pub(crate) fn address(self) -> usize {
-        ptr::from_ref(self.0).addr()
+        self.0.addr()
+    }
+
+    fn device(self) -> *mut bindings::device {
+        // SAFETY: The structure exists, by the contract of the constructors.
+        unsafe { &raw mut (*self.0).dev }
     }
 
     /// The address of the embedded `struct device`.
     pub(crate) fn device_address(self) -> usize {
-        ptr::from_ref(&self.0.dev).addr()
+        self.device().addr()
     }
 
     /// The kobject whose directory is `/sys/bus/pci/devices/<bdf>`.
     pub(crate) fn kobject(self) -> *mut bindings::kobject {
-        ptr::from_ref(&self.0.dev.kobj).cast_mut()
+        // SAFETY: As in `device`.
+        unsafe { &raw mut (*self.device()).kobj }
     }
 
     /// What the bound driver stored with `pci_set_drvdata`.
     pub(crate) fn driver_data(self) -> usize {
-        self.0.dev.driver_data.addr()
+        // SAFETY: As in `device`.
+        unsafe { (&raw const (*self.device()).driver_data).read_volatile() }.addr()
     }
 
-    fn driver_is(self, name: &CStr) -> bool {
-        let driver = self.0.dev.driver;
-        if driver.is_null() {
-            return false;
-        }
-        // SAFETY: The caller holds the device lock, so a bound driver stays bound, and its name is
-        // a static string.
-        unsafe { CStr::from_ptr((*driver).name.cast()) == name }
+    fn driver(self) -> *mut bindings::device_driver {
+        // SAFETY: As in `device`. The pointer is only compared.
+        unsafe { (&raw const (*self.device()).driver).read_volatile() }
+    }
+
+    /// Whether this driver is bound to it. The answer holds under the device lock.
+    pub(crate) fn is_driven_by(self, name: &'static CStr) -> bool {
+        find_driver(name).is_some_and(|driver| ptr::eq(driver, self.driver()))
     }
 
     /// The bus address, as in `0000:01:00.0`.
-    pub(crate) fn name(&self) -> &str {
-        let name = self.0.dev.kobj.name;
-        if name.is_null() {
-            return "?";
-        }
+    pub(crate) fn name(self) -> &'a str {
         // SAFETY: The name of a registered PCI device is a NUL-terminated string that is not
         // changed while the device exists.
-        unsafe { CStr::from_ptr(name.cast()) }
-            .to_str()
-            .unwrap_or("?")
+        unsafe {
+            let name = (*self.kobject()).name;
+            if name.is_null() {
+                return "?";
+            }
+            CStr::from_ptr(name.cast()).to_str().unwrap_or("?")
+        }
     }
+}
+
+/// The PCI driver of this name, for comparison only.
+fn find_driver(name: &'static CStr) -> Option<*mut bindings::device_driver> {
+    // SAFETY: The name is a C string and the bus type static.
+    let driver =
+        unsafe { bindings::driver_find(name.as_ptr().cast(), &raw const bindings::pci_bus_type) };
+    (!driver.is_null()).then_some(driver)
 }
 
 /// Whether a PCI driver of this name is registered.
 pub(crate) fn driver_registered(name: &'static CStr) -> bool {
-    // SAFETY: The name is a C string and the bus type static; the pointer is only compared.
-    let driver =
-        unsafe { bindings::driver_find(name.as_ptr().cast(), &raw const bindings::pci_bus_type) };
-    !driver.is_null()
+    find_driver(name).is_some()
 }
 
-/// Calls `found` for each AMD PCI function that the driver `name` drives, under its device lock, so
-/// that it can neither be bound nor unbound meanwhile.
+/// Calls `found` for each PCI function that the driver `name` has, under its device lock, so that
+/// it can neither be bound nor unbound meanwhile.
 pub(crate) fn for_each_bound(name: &'static CStr, found: fn(PciDevice<'_>)) {
-    let mut visit = Visit { name, found };
+    let Some(driver) = find_driver(name) else {
+        return;
+    };
+    let mut visit = Visit { driver, found };
     // SAFETY: The bus type is static; `visit_device` gets the data that it expects and does not
     // keep it.
     unsafe {
@@ -104,7 +118,7 @@ pub(crate) fn for_each_bound(name: &'static CStr, found: fn(PciDevice<'_>)) {
 }
 
 struct Visit {
-    name: &'static CStr,
+    driver: *mut bindings::device_driver,
     found: fn(PciDevice<'_>),
 }
 
@@ -113,20 +127,20 @@ struct Visit {
 /// Called by `bus_for_each_dev` on the PCI bus only, with a `Visit` as data.
 unsafe extern "C" fn visit_device(
     dev: *mut bindings::device,
-    data: *mut core::ffi::c_void,
+    data: *mut kernel::ffi::c_void,
 ) -> kernel::ffi::c_int {
     // SAFETY: By the contract of this function.
     let visit = unsafe { &*data.cast::<Visit>() };
     // SAFETY: Devices on the PCI bus are embedded in a `struct pci_dev`, and the walk holds a
     // reference to this one.
     let pci = unsafe { PciDevice::from_device(dev) };
-    // Other makers' devices are not locked: nothing here may wait for a foreign driver's probe.
-    if pci.0.vendor != VENDOR_AMD {
+    // Looked at before the lock is taken, so that nothing here waits for a foreign driver.
+    if !ptr::eq(pci.driver(), visit.driver) {
         return 0;
     }
     // SAFETY: The device is alive and its mutex was initialised with it.
     unsafe { bindings::mutex_lock(&raw mut (*dev).mutex) };
-    if pci.driver_is(visit.name) {
+    if ptr::eq(pci.driver(), visit.driver) {
         (visit.found)(pci);
     }
     // SAFETY: Locked above.

@@ -280,11 +280,15 @@ pub enum Reason {
     ProbeFailed = 12,
     /// More GPUs than rmcp has room for.
     TooManyGpus = 13,
+    /// amdgpu initialised the GPU and no probe was called.
+    ProbeMissed = 14,
+    /// Neither field is to be written.
+    NothingAsked = 15,
 }
 
 impl Reason {
     /// Every reason, for reading one back from its number.
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 15] = [
         Self::Written,
         Self::AmdgpuFirst,
         Self::Drift,
@@ -298,6 +302,8 @@ impl Reason {
         Self::NoBtf,
         Self::ProbeFailed,
         Self::TooManyGpus,
+        Self::ProbeMissed,
+        Self::NothingAsked,
     ];
 
     /// The reason with this number.
@@ -312,14 +318,15 @@ impl Reason {
             Self::AmdgpuFirst | Self::Drift | Self::WaitingForAmdgpu | Self::ProbesArmed => {
                 State::Armed
             }
-            Self::ReportOnly => State::ReportOnly,
+            Self::ReportOnly | Self::NothingAsked => State::ReportOnly,
             Self::UnknownGc
             | Self::Implausible
             | Self::OtherBtf
             | Self::LayoutEdited
             | Self::NoBtf
             | Self::ProbeFailed
-            | Self::TooManyGpus => State::Refused,
+            | Self::TooManyGpus
+            | Self::ProbeMissed => State::Refused,
         }
     }
 
@@ -328,10 +335,10 @@ impl Reason {
         match self {
             Self::Written => "written before amdgpu programmed the memory hubs",
             Self::AmdgpuFirst => {
-                "amdgpu was up before rmcp: noretry takes effect at the next resume, reset, rebind or reboot; new MTYPE_CC requests are handled now"
+                "amdgpu was up before rmcp: noretry takes effect at the next resume, full reset, rebind or reboot; new MTYPE_CC requests are handled now"
             }
             Self::Drift => {
-                "the driver's fields changed after rmcp wrote them: in effect again at the next resume, reset, rebind or reboot"
+                "the driver's fields changed after rmcp wrote them: in effect again at the next resume, full reset, rebind or reboot"
             }
             Self::ReportOnly => "enforce=0: nothing is written",
             Self::UnknownGc => {
@@ -352,6 +359,10 @@ impl Reason {
                 "amdgpu's BTF could not be read, so its layout cannot be confirmed: nothing is written"
             }
             Self::ProbeFailed => "a kprobe could not be placed in amdgpu: nothing is written",
+            Self::ProbeMissed => {
+                "amdgpu initialised this GPU and rmcp's probe was not called: nothing is written; are kprobes or ftrace switched off (sysctl kernel.ftrace_enabled, debugfs kprobes/enabled)?"
+            }
+            Self::NothingAsked => "noretry=-1 and fragment_size=-1: neither is written",
             Self::TooManyGpus => "more than 16 GPUs: this one is left alone",
         }
     }

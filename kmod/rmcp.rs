@@ -44,17 +44,7 @@ static MODINFO_VERSION: [u8; 12] = *b"version=1.0\0";
 struct Rmcp {
     _pci: notifier::PciNotifier<guard::GpuBinding>,
     _modules: notifier::ModuleNotifier<guard::AmdgpuModule>,
-    _probes: Disarm,
     _directory: Option<sysfs::Directory>,
-}
-
-/// Takes the probes out when dropped: after the notifier that could place them anew.
-struct Disarm;
-
-impl Drop for Disarm {
-    fn drop(&mut self) {
-        guard::disarm();
-    }
 }
 
 impl kernel::Module for Rmcp {
@@ -68,7 +58,6 @@ impl kernel::Module for Rmcp {
         let rmcp = Self {
             _pci: notifier::PciNotifier::register()?,
             _modules: notifier::ModuleNotifier::register()?,
-            _probes: Disarm,
             _directory: directory,
         };
         guard::take_over();
@@ -79,6 +68,6 @@ impl kernel::Module for Rmcp {
 impl Drop for Rmcp {
     fn drop(&mut self) {
         // While the notifier still tells of unbinding, so that no directory is left behind.
-        guard::close_directories();
+        guard::close();
     }
 }

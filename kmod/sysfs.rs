@@ -120,16 +120,16 @@ impl Directory {
         }
     }
 
-    /// The directory as a number that an atomic can hold; never 0.
-    pub(crate) fn into_raw(self) -> usize {
-        ManuallyDrop::new(self).0.as_ptr().expose_provenance()
+    /// The directory as a pointer that an atomic can hold; never null.
+    pub(crate) fn into_raw(self) -> *mut bindings::kobject {
+        ManuallyDrop::new(self).0.as_ptr()
     }
 
     /// # Safety
     ///
-    /// `raw` is what [`Directory::into_raw`] gave, taken back once.
-    pub(crate) unsafe fn from_raw(raw: usize) -> Option<Self> {
-        NonNull::new(ptr::with_exposed_provenance_mut(raw)).map(Self)
+    /// `raw` is null, or what [`Directory::into_raw`] gave, taken back once.
+    pub(crate) unsafe fn from_raw(raw: *mut bindings::kobject) -> Option<Self> {
+        NonNull::new(raw).map(Self)
     }
 }
 
@@ -154,7 +154,7 @@ unsafe extern "C" fn show_gpu<const FILE: usize>(
     buffer: *mut c_char,
 ) -> isize {
     // SAFETY: The directory's parent is the kobject of a PCI device, see `Directory::for_gpu`, and
-    // the device stays while one of its files is open.
+    // removing the directory, which comes before the device goes, waits for this call to end.
     let pci = unsafe { PciDevice::from_kobject((*directory).parent) };
     // SAFETY: sysfs passes a page of its own.
     let mut page = unsafe { Page::new(buffer.cast()) };
