@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+# Runs inside the root filesystem with rmcp installed: builds what only the scenarios need, into
+# /usr/local/lib/rmcp-tests: mtype_probe.ko, and two rmcp.ko whose layout was tampered with.
+set -eu
+
+export MAKEFLAGS='--silent --no-print-directory'
+modules=/usr/local/lib/rmcp-tests
+headers=/lib/modules/$KERNEL/build
+mkdir -p $modules
+install -m755 /mnt/input/replace $modules/replace
+
+installed=$(echo /lib/modules/"$KERNEL"/updates/dkms/rmcp.ko*)
+echo "$installed" >$modules/installed
+cp "$installed" $modules/good
+
+cp -r /mnt/input/mtype_probe /tmp/mtype_probe
+make -s -C "$headers" M=/tmp/mtype_probe modules
+cp /tmp/mtype_probe/mtype_probe.ko $modules/
+
+# Builds rmcp.ko as its dkms.conf says, with a change to the generated layout.
+tampered() { # NAME SED-EXPRESSION
+    cp -r /usr/src/rmcp-1.0 "/tmp/$1"
+    (
+        cd "/tmp/$1"
+        kernelver=$KERNEL kernel_source_dir=$headers
+        . ./dkms.conf
+        $PRE_BUILD
+        cp kmod/layout_generated.rs before
+        sed -i "$2" kmod/layout_generated.rs
+        ! cmp -s before kmod/layout_generated.rs || { echo "nothing was tampered with: $2" >&2; exit 1; }
+        ${MAKE}
+    )
+    # Compressed as DKMS compressed the good one, whose place it takes.
+    case $installed in
+        *.xz) xz --check=crc32 --stdout "/tmp/$1/kmod/rmcp.ko" ;;
+        *.zst) zstd --quiet --stdout "/tmp/$1/kmod/rmcp.ko" ;;
+        *) cat "/tmp/$1/kmod/rmcp.ko" ;;
+    esac >"$modules/$1"
+}
+
+# One offset is off by one field.
+tampered offset 's/^    noretry: \(.*\),$/    noretry: \1 + 4,/'
+# A layout that is sound in itself, of another kernel's amdgpu.
+tampered fingerprint '
+    s/^pub(crate) const LAYOUT: /const OTHER: /
+    s/^    btf_fnv1a64: \(.*\),$/    btf_fnv1a64: \1 ^ 1,/
+    $a\
+\
+pub(crate) const LAYOUT: Layout = Layout {\
+    sum: OTHER.compute_sum(),\
+    ..OTHER\
+};'

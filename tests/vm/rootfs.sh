@@ -1,0 +1,107 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Makes the Debian 13 root filesystem that everything runs in: the pinned kernel, its headers and
+# source, that kernel's rustc, dkms, and a QEMU that knows vfio-user. Prints its path, which is in
+# the cache and has a name made from everything that decides its content. Usage: rootfs.sh
+#
+# KERNEL       another kernel of trixie-backports, as `uname -r` would print it
+# RMCP_CACHE   where the cache is ($XDG_CACHE_HOME/rmcp)
+# RMCP_MIRROR  the Debian mirror (the one that this machine's apt uses)
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+. "$here/kernel.conf"
+export PATH=$PATH:/usr/sbin:/sbin
+
+suite=trixie
+version=${KERNEL%%[-+~]*}
+source_package=linux-source-$(cut -d. -f1,2 <<<"$version")
+packages=(
+    systemd-sysv udev kmod dbus initramfs-tools zstd xz-utils e2fsprogs ca-certificates
+    "linux-image-$KERNEL" "linux-headers-$KERNEL" "$source_package"
+    dkms make gcc gcc-14 bc bison flex libelf-dev libssl-dev libdw-dev python3-minimal cpio patch
+    rustc cargo rust-src rustfmt rust-clippy bindgen clang
+    qemu-guest-agent qemu-system-x86
+)
+# The kernel and QEMU come from backports, everything else from the release.
+preferences="Package: linux-* qemu-* seabios libslirp* ipxe-qemu
+Pin: release n=$suite-backports
+Pin-Priority: 500
+"
+
+# The mirror that this machine's apt has the main archive from. While apt has no lists yet, no origin
+# is known; on a Debian, the first source that isn't the security archive is it then.
+host_mirror() {
+    command -v apt-get >/dev/null || return 0
+    local known
+    known=$(apt-get indextargets --format '$(ORIGIN)/$(LABEL) $(REPO_URI)' | sed -n 's,^Debian/Debian ,,p')
+    if [ -z "$known" ] && grep -qx 'ID=debian' /etc/os-release; then
+        known=$(apt-get indextargets --no-release-info --format '$(REPO_URI)' | grep -v security) || true
+    fi
+    head -n1 <<<"$known"
+}
+
+cache=$(cache_dir)
+key=$({ echo "$KERNEL" "$(uname -m)"; cat "$here/rootfs.sh" "$here/lib.sh"; } | sha256sum | cut -c1-16)
+rootfs=$cache/rootfs-$key
+
+lock "$cache/rootfs-$key.lock" "this root filesystem"
+if [ -d "$rootfs" ]; then
+    touch "$rootfs"
+    echo "$rootfs"
+    exit 0
+fi
+
+mirror=${RMCP_MIRROR:-$(host_mirror)}
+[ -n "$mirror" ] || fail "no Debian mirror is set up in this machine's apt: name one with RMCP_MIRROR=URL"
+
+build=$cache/rootfs-$key.tmp
+trap 'as_root rm -rf "$build"' EXIT
+as_root rm -rf "$build"
+mkdir "$build"
+say "making a Debian root filesystem with kernel $KERNEL from $mirror (about 2 minutes)"
+
+# What runs inside mmdebstrap. The kernel's source must be of its headers' very version: pinned
+# here, before anything is installed, where a kernel that the archive doesn't have is noticed too.
+export KERNEL rmcp_preferences=$preferences rmcp_source=$source_package
+setup='mkdir -p "$1/etc/apt/preferences.d"; printf "%s" "$rmcp_preferences" >"$1/etc/apt/preferences.d/rmcp"'
+pin='set -eu
+export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"
+versions() { apt-cache show "$1" 2>/dev/null | sed -n "s/^Version: //p"; }
+version=$(versions "linux-headers-$KERNEL" | head -n1)
+[ -n "$version" ] || { echo "E: rmcp: the archive has no linux-headers-$KERNEL" >&2; exit 1; }
+versions "$rmcp_source" | grep -qxF "$version" ||
+    { echo "E: rmcp: the archive has no $rmcp_source of version $version" >&2; exit 1; }
+printf "\nPackage: %s\nPin: version %s\nPin-Priority: 1001\n" "$rmcp_source" "$version" \
+    >>"$1/etc/apt/preferences.d/rmcp"'
+
+log=$cache/rootfs-$key.log
+if ! as_root mmdebstrap --mode=root --variant=minbase --format=directory \
+    --setup-hook="$setup" --essential-hook="$pin" \
+    --include="$(IFS=,; echo "${packages[*]}")" \
+    "$suite" "$build/root" \
+    "deb $mirror $suite main" "deb $mirror $suite-backports main" 2>&1 | tee "$log" |
+    while read -r line; do
+        case $line in
+            "I: running --"*) ;;
+            "I: "*) say "${line#I: }" ;;
+            "E: "* | "W: "*) echo "$line" >&2 ;;
+        esac
+    done
+then
+    if grep -q '^E: rmcp: ' "$log"; then
+        fail "kernel $KERNEL can't be had ($(sed -n 's/^E: rmcp: //p' "$log")): set KERNEL= to one that $suite-backports has"
+    elif grep -q NO_PUBKEY "$log"; then
+        fail "this machine's debian-archive-keyring is too old for Debian $suite: update it"
+    fi
+    fail "mmdebstrap failed, its log is $log"
+fi
+
+mv "$build/root" "$rootfs"
+say "root filesystem ready"
+
+# The newest three stay.
+ls -dt "$cache"/rootfs-*/ | grep -v '\.tmp/' | tail -n +4 | while read -r old; do
+    as_root rm -rf "$old" "${old%/}".lock "${old%/}".log
+done
+echo "$rootfs"

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+
+//! A checkout of the project: where the scripts and recipes are, and where results go.
+
+use anyhow::{Context, Result};
+use std::env;
+use std::path::PathBuf;
+
+/// The root of a checkout.
+#[derive(Debug, Clone)]
+pub struct Checkout(PathBuf);
+
+impl Checkout {
+    /// The checkout that the current directory is in.
+    pub fn find() -> Result<Self> {
+        let here = env::current_dir()?;
+        here.ancestors()
+            .find(|directory| directory.join("tests/vm/rootfs.sh").is_file())
+            .map(|directory| Self(directory.to_owned()))
+            .with_context(|| {
+                format!(
+                    "{} is not inside a checkout of rmcp: run this from one",
+                    here.display()
+                )
+            })
+    }
+
+    /// A path in the checkout.
+    pub fn path(&self, below: &str) -> PathBuf {
+        self.0.join(below)
+    }
+
+    /// A file of the harness.
+    pub fn harness(&self, name: &str) -> PathBuf {
+        self.0.join("tests/vm").join(name)
+    }
+}

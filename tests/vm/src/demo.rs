@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+
+//! The demonstration: one boot without rmcp and one with it, side by side.
+
+use crate::checkout::Checkout;
+use crate::image::Variant;
+use crate::progress::say;
+use crate::report::Report;
+use crate::vm::{Bench, Boot, Vm};
+use anyhow::{anyhow, Context, Result};
+use std::fs;
+use std::path::Path;
+use std::thread;
+
+/// Runs it; the answer is whether everything was as promised.
+pub fn run(checkout: &Checkout, kctl: &Path, chip: &'static str, keep: bool) -> Result<bool> {
+    let bench = Bench::prepare(checkout, kctl, &[Variant::Stock, Variant::Rmcp])?;
+    let boot = |variant| {
+        let bench = &bench;
+        move || -> Result<Vm> {
+            let mut vm = Vm::boot(
+                bench,
+                &Boot {
+                    chip,
+                    variant,
+                    before_init: None,
+                },
+            )?;
+            vm.wait_for_amdgpu()?;
+            Ok(vm)
+        }
+    };
+    say(format_args!(
+        "booting Linux {} with an emulated {chip} twice, without rmcp and with it",
+        bench.kernel()
+    ));
+    // Each machine lives in the thread that it was started in.
+    thread::scope(|scope| {
+        let without = scope.spawn(move || Ok(boot(Variant::Stock)()?.registers()));
+        let mut vm = boot(Variant::Rmcp)().context("with rmcp")?;
+        let status = vm.guest.run("rmcp-kctl --json status")?;
+        let text = vm.guest.run("rmcp-kctl status")?;
+        let without: Result<_> = without.join().map_err(|_| anyhow!("panicked"))?;
+        let report = Report {
+            gpu: chip,
+            kernel: bench.kernel().to_owned(),
+            without: without.context("without rmcp")?,
+            with: vm.registers(),
+            status: serde_json::from_str(&status.stdout).with_context(|| {
+                format!(
+                    "rmcp-kctl status --json printed {:?}{:?}",
+                    status.stdout, status.stderr
+                )
+            })?,
+            status_exit: status.status,
+        };
+        let path = checkout.path("target/demo/report.json");
+        fs::create_dir_all(checkout.path("target/demo"))?;
+        fs::write(&path, serde_json::to_string_pretty(&report)? + "\n")?;
+        print(&report, &text.stdout);
+        say(format_args!("written: {}", path.display()));
+        if keep {
+            leave_running(&vm);
+        }
+        Ok(report.failures().is_empty())
+    })
+}
+
+fn print(report: &Report, status: &str) {
+    println!(
+        "\nWhat the unmodified amdgpu of Linux {} left in the GPU:\n",
+        report.kernel
+    );
+    println!("{}", report.table());
+    println!(
+        "In the guest, `rmcp-kctl status` ended with {}:\n",
+        report.status_exit
+    );
+    println!("{status}");
+    let failures = report.failures();
+    if failures.is_empty() {
+        println!(
+            "As promised: amdgpu.noretry=0 turns retries on in all 30 contexts, and with rmcp they stay off."
+        );
+    } else {
+        println!("NOT as promised:");
+        for failure in failures {
+            println!("  {failure}");
+        }
+    }
+}
+
+fn leave_running(vm: &Vm) {
+    say(format_args!(
+        "the guest with rmcp goes on until Ctrl-C; its console (root, no password): \
+         socat -,raw,echo=0 UNIX-CONNECT:{}",
+        vm.console_socket().display()
+    ));
+    loop {
+        thread::park();
+    }
+}

@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: MIT
+
+//! Bootable disk images, made from the base root filesystem: a chain of layers, each a recipe in
+//! `guest/` with its inputs, cached under a name made from everything that decides its content.
+
+use crate::checkout::Checkout;
+use crate::progress::say;
+use crate::rootfs::RootFs;
+use anyhow::{ensure, Context, Result};
+use clap::ValueEnum;
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use sha2::{Digest, Sha256};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// Room for the root filesystem and what a guest writes; the image file is sparse.
+const DISK_SIZE: &str = "6G";
+/// How many images of a variant the cache keeps.
+const KEPT: usize = 3;
+
+/// What a guest has installed. Each builds on the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Variant {
+    /// Debian as it is.
+    Stock,
+    /// rmcp installed by `rmcp-kctl install`.
+    Rmcp,
+    /// And the modules that only scenarios use.
+    Tests,
+}
+
+impl Variant {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Stock => "stock",
+            Self::Rmcp => "rmcp",
+            Self::Tests => "tests",
+        }
+    }
+
+    fn parent(self) -> Option<Self> {
+        match self {
+            Self::Stock => None,
+            Self::Rmcp => Some(Self::Stock),
+            Self::Tests => Some(Self::Rmcp),
+        }
+    }
+
+    fn purpose(self) -> &'static str {
+        match self {
+            Self::Stock => "setting the guest up",
+            Self::Rmcp => "installing rmcp in the guest through DKMS (about 2 minutes)",
+            Self::Tests => "building the test modules (about a minute)",
+        }
+    }
+
+    /// Puts what the recipe reads into a directory.
+    fn inputs(self, checkout: &Checkout, kctl: &Path, to: &Path) -> Result<()> {
+        match self {
+            Self::Stock => {
+                for chip in rmcp_vgpu::CHIPS {
+                    rmcp_vgpu::firmware::write(chip, &to.join("firmware"))?;
+                }
+            }
+            Self::Rmcp => copy(kctl, &to.join("rmcp-kctl"))
+                .context("build the workspace first, with tests/vm/build.sh")?,
+            Self::Tests => {
+                for name in ["mtype_probe/Kbuild", "mtype_probe/mtype_probe.c"] {
+                    copy(&checkout.harness(name), &to.join(name))?;
+                }
+                let name = "guest/replace.sh";
+                copy(&checkout.harness(name), &to.join("replace"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    if let Some(directory) = to.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    fs::copy(from, to).with_context(|| format!("cannot copy {}", from.display()))?;
+    Ok(())
+}
+
+/// A bootable image. While it exists, no other run removes it from the cache.
+#[derive(Debug)]
+pub struct Image {
+    directory: PathBuf,
+    _locks: Vec<Flock<File>>,
+}
+
+impl Image {
+    /// Takes the variant's image from the cache, or makes it.
+    pub fn get(
+        checkout: &Checkout,
+        rootfs: &RootFs,
+        variant: Variant,
+        kctl: &Path,
+    ) -> Result<Self> {
+        let mut layers = Vec::new();
+        let top = Layer::get(checkout, rootfs, variant, kctl, &mut layers)?;
+        let disk = top.join("disk.ext4");
+        if !disk.exists() {
+            let _making = lock(&top.with_extension("making"), FlockArg::LockExclusive)?;
+            if !disk.exists() {
+                say(format_args!("writing the disk image: {}", variant.name()));
+                let unfinished = top.join("disk.tmp");
+                let _ = fs::remove_file(&unfinished);
+                let enter = layers
+                    .iter()
+                    .fold(rootfs.enter(), |enter, layer| enter.layer(&layer.directory));
+                enter.image(&unfinished, DISK_SIZE).finish()?;
+                fs::rename(&unfinished, &disk)?;
+            }
+        }
+        Ok(Self {
+            directory: top,
+            _locks: layers.into_iter().map(|layer| layer.lock).collect(),
+        })
+    }
+
+    /// An image that nothing is known of but its place.
+    #[cfg(test)]
+    pub(crate) fn at(directory: &Path) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            _locks: Vec::new(),
+        }
+    }
+
+    /// The disk.
+    pub fn disk(&self) -> PathBuf {
+        self.directory.join("disk.ext4")
+    }
+
+    /// The kernel on it.
+    pub fn kernel(&self) -> PathBuf {
+        self.directory.join("boot/vmlinuz")
+    }
+
+    /// The initramfs on it.
+    pub fn initrd(&self) -> PathBuf {
+        self.directory.join("boot/initrd")
+    }
+}
+
+/// One recipe's changes to the root filesystem, held in the cache by a shared lock.
+#[derive(Debug)]
+struct Layer {
+    directory: PathBuf,
+    lock: Flock<File>,
+}
+
+impl Layer {
+    /// Makes the layer and all below it where they are missing; appends them to `layers`, lowest
+    /// first, and returns the top one's directory.
+    fn get(
+        checkout: &Checkout,
+        rootfs: &RootFs,
+        variant: Variant,
+        kctl: &Path,
+        layers: &mut Vec<Self>,
+    ) -> Result<PathBuf> {
+        let below = match variant.parent() {
+            Some(parent) => Self::get(checkout, rootfs, parent, kctl, layers)?,
+            None => rootfs.path().to_owned(),
+        };
+        let inputs = tempfile::tempdir()?;
+        variant.inputs(checkout, kctl, inputs.path())?;
+        let script = checkout.harness(&format!("guest/{}.sh", variant.name()));
+        copy(&script, &inputs.path().join("recipe.sh"))?;
+
+        let mut key = Key::new();
+        key.add(below.file_name().unwrap_or_default().as_encoded_bytes());
+        key.add_tree(inputs.path())?;
+        let name = format!("guest-{}-{}", variant.name(), key.finish());
+        let directory = rootfs.cache().join(&name);
+        if !directory.is_dir() {
+            let _making = lock(&directory.with_extension("making"), FlockArg::LockExclusive)?;
+            if !directory.is_dir() {
+                say(variant.purpose());
+                make(rootfs, layers, inputs.path(), &directory)?;
+                evict(rootfs, variant, &directory)?;
+            }
+        }
+        let lock = lock(&directory.with_extension("lock"), FlockArg::LockShared)?;
+        ensure!(
+            directory.is_dir(),
+            "{} went away: run this again",
+            directory.display()
+        );
+        File::open(&directory)?.set_modified(SystemTime::now())?;
+        layers.push(Self {
+            directory: directory.clone(),
+            lock,
+        });
+        Ok(directory)
+    }
+}
+
+/// Runs a recipe in a directory beside the final one, which it becomes when all went well.
+fn make(rootfs: &RootFs, below: &[Layer], inputs: &Path, directory: &Path) -> Result<()> {
+    let unfinished = directory.with_extension("tmp");
+    rootfs.remove(&unfinished)?;
+    let boot = unfinished.join("boot");
+    fs::create_dir_all(&boot)?;
+    below
+        .iter()
+        .fold(rootfs.enter(), |enter, layer| enter.layer(&layer.directory))
+        .layer(&unfinished)
+        .bind(inputs, "/mnt/input")
+        .bind(&boot, "/mnt/boot")
+        .run(
+            "set -e\n\
+             bash /mnt/input/recipe.sh\n\
+             cp \"/boot/vmlinuz-$KERNEL\" /mnt/boot/vmlinuz\n\
+             cp \"/boot/initrd.img-$KERNEL\" /mnt/boot/initrd",
+        )?;
+    fs::rename(&unfinished, directory)?;
+    Ok(())
+}
+
+/// Removes the variant's oldest entries, if nobody uses them.
+fn evict(rootfs: &RootFs, variant: Variant, newest: &Path) -> Result<()> {
+    let prefix = format!("guest-{}-", variant.name());
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(rootfs.cache())? {
+        let entry = entry?;
+        let ours = entry.file_name().to_string_lossy().starts_with(&prefix);
+        if ours && entry.file_type()?.is_dir() && entry.path() != newest {
+            entries.push((entry.metadata()?.modified()?, entry.path()));
+        }
+    }
+    entries.sort();
+    let surplus = (entries.len() + 1).saturating_sub(KEPT);
+    for (_, path) in entries.into_iter().take(surplus) {
+        let file = File::create(path.with_extension("lock"))?;
+        if let Ok(_unused) = Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            rootfs.remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes a lock, and says so when that means waiting.
+fn lock(path: &Path, how: FlockArg) -> Result<Flock<File>> {
+    let open = || File::create(path).with_context(|| format!("cannot make {}", path.display()));
+    let at_once = match how {
+        FlockArg::LockShared => FlockArg::LockSharedNonblock,
+        _ => FlockArg::LockExclusiveNonblock,
+    };
+    match Flock::lock(open()?, at_once) {
+        Ok(lock) => Ok(lock),
+        Err((file, Errno::EWOULDBLOCK)) => {
+            say(format_args!("waiting for another run ({})", path.display()));
+            Flock::lock(file, how).map_err(|(_, error)| error.into())
+        }
+        Err((_, error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+    }
+}
+
+/// The name of a cache entry: a digest of everything that decides its content.
+struct Key(Sha256);
+
+impl Key {
+    fn new() -> Self {
+        Self(Sha256::new())
+    }
+
+    /// Lengths go in too, so that no two different sequences look alike.
+    fn add(&mut self, part: &[u8]) {
+        self.0.update((part.len() as u64).to_le_bytes());
+        self.0.update(part);
+    }
+
+    fn add_tree(&mut self, directory: &Path) -> Result<()> {
+        let mut paths: Vec<PathBuf> = fs::read_dir(directory)?
+            .map(|entry| Ok(entry?.path()))
+            .collect::<Result<_>>()?;
+        paths.sort();
+        for path in paths {
+            self.add(path.file_name().unwrap_or_default().as_encoded_bytes());
+            if path.is_dir() {
+                self.add_tree(&path)?;
+            } else {
+                self.add(&fs::read(&path)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> String {
+        let digest = self.0.finalize();
+        digest[..8]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(parts: &[&str]) -> String {
+        let mut key = Key::new();
+        for part in parts {
+            key.add(part.as_bytes());
+        }
+        key.finish()
+    }
+
+    #[test]
+    fn a_key_depends_on_every_part_and_where_it_ends() {
+        assert_eq!(key(&["a", "b"]), key(&["a", "b"]));
+        assert_ne!(key(&["a", "b"]), key(&["ab"]));
+        assert_ne!(key(&["a", "b"]), key(&["b", "a"]));
+        assert_eq!(key(&[]).len(), 16);
+    }
+
+    #[test]
+    fn a_tree_is_known_by_names_and_contents() {
+        let tree = |files: &[(&str, &str)]| {
+            let directory = tempfile::tempdir().unwrap();
+            for (name, text) in files {
+                let path = directory.path().join(name);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, text).unwrap();
+            }
+            let mut key = Key::new();
+            key.add_tree(directory.path()).unwrap();
+            key.finish()
+        };
+        let one = tree(&[("a/b", "x"), ("c", "y")]);
+        assert_eq!(one, tree(&[("c", "y"), ("a/b", "x")]));
+        assert_ne!(one, tree(&[("a/b", "x"), ("c", "z")]));
+        assert_ne!(one, tree(&[("a/b", "x"), ("d", "y")]));
+    }
+
+    #[test]
+    fn every_variant_builds_on_stock() {
+        for variant in [Variant::Stock, Variant::Rmcp, Variant::Tests] {
+            let mut lowest = variant;
+            while let Some(parent) = lowest.parent() {
+                assert!(parent < lowest);
+                lowest = parent;
+            }
+            assert_eq!(lowest, Variant::Stock);
+        }
+    }
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+
+//! Boots a real Debian with the stock kernel and its unmodified amdgpu under QEMU, an emulated GPU
+//! plugged in, and looks at what rmcp does there: from inside the guest, and from the GPU's side.
+
+#![forbid(unsafe_code)]
+#![deny(unreachable_pub)]
+
+pub mod checkout;
+pub mod console;
+pub mod demo;
+pub mod guest;
+pub mod image;
+pub mod progress;
+pub mod qemu;
+pub mod report;
+pub mod rootfs;
+pub mod scenario;
+pub mod vm;

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+
+//! Command line of the virtual-machine harness. Run it from a checkout, on programs that `build.sh`
+//! built.
+
+#![forbid(unsafe_code)]
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use rmcp_vm::checkout::Checkout;
+use rmcp_vm::image::Variant;
+use rmcp_vm::vm::{Bench, Boot, Vm};
+use rmcp_vm::{demo, progress, scenario};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Boots Debian with the stock amdgpu and an emulated GPU, and looks at what rmcp does there.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    /// The rmcp-kctl to install in guests [default: the one beside this program]
+    #[arg(long, global = true, value_name = "FILE")]
+    kctl: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Boot without rmcp and with it, and show what the driver left in the GPU
+    Demo {
+        /// The GPU
+        #[arg(long, default_value = "navi10", value_parser = parse_chip)]
+        gpu: &'static str,
+        /// Leave the guest with rmcp running, for a look around
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Run the scenarios whose names contain one of the filters
+    Test {
+        /// Only with this GPU [default: each scenario's own]
+        #[arg(long, value_parser = parse_chip)]
+        gpu: Option<&'static str>,
+        /// Parts of names
+        filters: Vec<String>,
+    },
+    /// Boot a guest and run one shell command in it
+    Run {
+        /// The GPU
+        #[arg(long, default_value = "navi10", value_parser = parse_chip)]
+        gpu: &'static str,
+        /// What is installed in the guest
+        #[arg(long, default_value = "rmcp")]
+        guest: Variant,
+        /// The command
+        command: String,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(&Cli::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<bool> {
+    progress::start();
+    let checkout = Checkout::find()?;
+    let kctl = match &cli.kctl {
+        Some(file) => file.clone(),
+        None => std::env::current_exe()?.with_file_name("rmcp-kctl"),
+    };
+    match &cli.command {
+        Command::Demo { gpu, keep } => demo::run(&checkout, &kctl, gpu, *keep),
+        Command::Test { gpu, filters } => scenario::run(&checkout, &kctl, *gpu, filters),
+        Command::Run {
+            gpu,
+            guest,
+            command,
+        } => {
+            let bench = Bench::prepare(&checkout, &kctl, &[*guest])?;
+            let boot = Boot {
+                chip: gpu,
+                variant: *guest,
+                before_init: None,
+            };
+            let mut vm = Vm::boot(&bench, &boot)?;
+            let output = vm.guest.run(command).context("the command")?;
+            print!("{}", output.stdout);
+            eprint!("{}", output.stderr);
+            Ok(output.status == 0)
+        }
+    }
+}
+
+fn parse_chip(name: &str) -> Result<&'static str, String> {
+    rmcp_vgpu::chip(name).map(|chip| chip.name).ok_or_else(|| {
+        let known: Vec<_> = rmcp_vgpu::CHIPS.iter().map(|chip| chip.name).collect();
+        format!("the emulated GPU can be: {}", known.join(", "))
+    })
+}

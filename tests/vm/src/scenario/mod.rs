@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: MIT
+
+//! The scenarios: each fails when something that rmcp promises does not hold in a booted guest.
+//! Guests are expensive, so scenarios that need the same boot share one, one after the other; after
+//! a failure the next gets a guest of its own.
+
+mod boot;
+mod broken;
+mod mtype;
+mod order;
+mod parameter;
+mod reload;
+mod support;
+mod tampered;
+
+use crate::checkout::Checkout;
+use crate::image::Variant;
+use crate::progress::say;
+use crate::vm::{Bench, Boot, Vm};
+use anyhow::{bail, Result};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+/// Each guest has 2 GiB of memory and keeps a processor busy.
+const AT_ONCE: usize = 2;
+
+/// One scenario.
+#[derive(Debug)]
+struct Scenario {
+    name: &'static str,
+    on: On,
+    /// What is done to the guest before its init runs.
+    before_init: Option<&'static str>,
+    run: fn(&mut Vm) -> Result<()>,
+}
+
+/// Which GPU a scenario needs.
+#[derive(Debug)]
+enum On {
+    /// The one that was asked for, or any.
+    Any,
+    /// This one.
+    Only(&'static str),
+}
+
+const FINGERPRINT: Option<&str> = Some("/usr/local/lib/rmcp-tests/replace fingerprint");
+const MISSING: Option<&str> = Some("/usr/local/lib/rmcp-tests/replace missing");
+const BROKEN: Option<&str> = Some("/usr/local/lib/rmcp-tests/replace broken");
+
+/// Every scenario, in the order in which those of one boot run.
+const ALL: [Scenario; 10] = [
+    scenario("boot-navi10", On::Only("navi10"), None, boot::enforces),
+    scenario("boot-navi21", On::Only("navi21"), None, boot::enforces),
+    scenario("mtype", On::Any, None, mtype::cc_leaves_as_nc),
+    scenario("parameter", On::Any, None, parameter::out_of_range),
+    scenario("order", On::Any, None, order::amdgpu_first),
+    scenario("reload", On::Any, None, reload::twenty_times),
+    scenario(
+        "tampered-fingerprint",
+        On::Any,
+        FINGERPRINT,
+        tampered::at_boot,
+    ),
+    scenario("tampered-offset", On::Any, FINGERPRINT, tampered::offset),
+    scenario("missing", On::Any, MISSING, broken::amdgpu_works_alone),
+    scenario("broken", On::Any, BROKEN, broken::amdgpu_works_alone),
+];
+
+const fn scenario(
+    name: &'static str,
+    on: On,
+    before_init: Option<&'static str>,
+    run: fn(&mut Vm) -> Result<()>,
+) -> Scenario {
+    Scenario {
+        name,
+        on,
+        before_init,
+        run,
+    }
+}
+
+impl Scenario {
+    fn boot(&self, chip: Option<&'static str>) -> Boot {
+        Boot {
+            chip: match self.on {
+                On::Only(only) => only,
+                On::Any => chip.unwrap_or("navi10"),
+            },
+            variant: Variant::Tests,
+            before_init: self.before_init,
+        }
+    }
+
+    fn wanted(&self, filters: &[String]) -> bool {
+        filters.is_empty() || filters.iter().any(|filter| self.name.contains(filter))
+    }
+}
+
+/// What became of a scenario.
+#[derive(Debug)]
+enum Outcome {
+    Passed,
+    Failed(String),
+    Skipped(String),
+}
+
+/// Runs the scenarios whose names contain one of the filters; the answer is whether none failed.
+pub fn run(
+    checkout: &Checkout,
+    kctl: &Path,
+    chip: Option<&'static str>,
+    filters: &[String],
+) -> Result<bool> {
+    let (mut groups, mut outcomes) = (Vec::<(Boot, Vec<&Scenario>)>::new(), Vec::new());
+    for scenario in ALL.iter().filter(|scenario| scenario.wanted(filters)) {
+        if let (On::Only(only), Some(chip)) = (&scenario.on, chip) {
+            if *only != chip {
+                let why = format!("the GPU asked for is {chip}");
+                outcomes.push(print(scenario, Outcome::Skipped(why)));
+                continue;
+            }
+        }
+        let boot = scenario.boot(chip);
+        match groups.iter_mut().find(|(other, _)| *other == boot) {
+            Some((_, scenarios)) => scenarios.push(scenario),
+            None => groups.push((boot, vec![scenario])),
+        }
+    }
+    if groups.is_empty() && outcomes.is_empty() {
+        let names: Vec<_> = ALL.iter().map(|scenario| scenario.name).collect();
+        bail!(
+            "no scenario is called like {filters:?}; there are: {}",
+            names.join(", ")
+        );
+    }
+    if !groups.is_empty() {
+        let bench = Bench::prepare(checkout, kctl, &[Variant::Tests])?;
+        let logs = checkout.path("target/vm");
+        // The longest group is the first, and workers take from the end.
+        groups.reverse();
+        let (queue, done) = (Mutex::new(groups), Mutex::new(outcomes));
+        thread::scope(|scope| {
+            for _ in 0..AT_ONCE {
+                scope.spawn(|| loop {
+                    // Not in the loop's own condition: the lock would be held through its body.
+                    let group = queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                    let Some((boot, scenarios)) = group else {
+                        break;
+                    };
+                    let outcomes = run_group(&bench, &boot, &scenarios, &logs);
+                    done.lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .extend(outcomes);
+                });
+            }
+        });
+        outcomes = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    }
+    Ok(summarise(&outcomes))
+}
+
+/// Runs scenarios that share a boot.
+fn run_group(bench: &Bench, boot: &Boot, scenarios: &[&Scenario], logs: &Path) -> Vec<Outcome> {
+    let mut running: Option<Vm> = None;
+    let mut outcomes = Vec::new();
+    for scenario in scenarios {
+        say(format_args!("{}: running", scenario.name));
+        let result = match running.take() {
+            Some(vm) => Ok(vm),
+            None => Vm::boot(bench, boot),
+        };
+        let outcome = match result {
+            Err(error) => Outcome::Failed(format!("{error:#}")),
+            Ok(mut vm) => {
+                let result = (scenario.run)(&mut vm);
+                let saved = vm.save_logs(&logs.join(scenario.name));
+                match result.and(saved) {
+                    Ok(()) => {
+                        running = Some(vm);
+                        Outcome::Passed
+                    }
+                    Err(error) => Outcome::Failed(format!("{error:#}")),
+                }
+            }
+        };
+        outcomes.push(print(scenario, outcome));
+    }
+    outcomes
+}
+
+fn print(scenario: &Scenario, outcome: Outcome) -> Outcome {
+    let name = scenario.name;
+    match &outcome {
+        Outcome::Passed => println!("{name}: ok"),
+        Outcome::Failed(why) => println!("{name}: FAILED: {why} (logs: target/vm/{name}/)"),
+        Outcome::Skipped(why) => println!("{name}: skipped: {why}"),
+    }
+    outcome
+}
+
+fn summarise(outcomes: &[Outcome]) -> bool {
+    let count = |of: fn(&Outcome) -> bool| outcomes.iter().filter(|outcome| of(outcome)).count();
+    let failed = count(|outcome| matches!(outcome, Outcome::Failed(_)));
+    println!(
+        "{} passed, {failed} failed, {} skipped",
+        count(|outcome| matches!(outcome, Outcome::Passed)),
+        count(|outcome| matches!(outcome, Outcome::Skipped(_)))
+    );
+    failed == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_distinct() {
+        for (i, scenario) in ALL.iter().enumerate() {
+            assert!(ALL[..i].iter().all(|other| other.name != scenario.name));
+        }
+    }
+
+    #[test]
+    fn a_filter_is_a_part_of_the_name() {
+        let names = |filters: &[&str]| {
+            let filters: Vec<String> = filters.iter().map(|f| (*f).to_owned()).collect();
+            ALL.iter().filter(|s| s.wanted(&filters)).count()
+        };
+        assert_eq!(names(&[]), ALL.len());
+        assert_eq!(names(&["tampered"]), 2);
+        assert_eq!(names(&["missing", "mtype"]), 2);
+        assert_eq!(names(&["nothing"]), 0);
+    }
+
+    #[test]
+    fn every_gpu_that_a_scenario_names_can_be_emulated() {
+        for scenario in &ALL {
+            assert!(rmcp_vgpu::chip(scenario.boot(None).chip).is_some());
+        }
+    }
+
+    #[test]
+    fn one_failure_is_a_failure() {
+        assert!(summarise(&[
+            Outcome::Passed,
+            Outcome::Skipped(String::new())
+        ]));
+        assert!(!summarise(&[
+            Outcome::Passed,
+            Outcome::Failed(String::new())
+        ]));
+    }
+}

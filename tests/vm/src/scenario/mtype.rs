@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+
+//! A request for MTYPE_CC reaches the driver and leaves as NC; every other type stays what it is.
+//! The requests come from `mtype_probe`, a module that calls the driver's own function on the live
+//! device.
+
+use super::support::{expect_healthy_kernel, new_kernel_log, read, start_enforced};
+use crate::vm::Vm;
+use anyhow::{ensure, Context, Result};
+use serde_json::Value;
+
+/// What a page-table entry's memory type is, in the order in which the probe asks.
+type Types = [(&'static str, u32); 5];
+
+/// The hardware's numbers: NC 0, WC 1, CC 2, UC 3. The driver's default is NC.
+const DRIVER: Types = [("DEFAULT", 0), ("NC", 0), ("WC", 1), ("CC", 2), ("UC", 3)];
+const ENFORCED: Types = [("DEFAULT", 0), ("NC", 0), ("WC", 1), ("CC", 0), ("UC", 3)];
+
+pub(super) fn cc_leaves_as_nc(vm: &mut Vm) -> Result<()> {
+    start_enforced(vm)?;
+    let before = counters(vm)?;
+    expect_types(vm, ENFORCED)?;
+    let after = counters(vm)?;
+    ensure!(
+        after == before.map(|count| count + 1),
+        "requests for CC and rewritten ones went from {before:?} to {after:?}, expected was one more of each"
+    );
+
+    // Without rmcp the same request arrives as CC: the probe does see what the driver makes of it.
+    vm.guest.check("rmmod rmcp")?;
+    expect_types(vm, DRIVER)?;
+    expect_healthy_kernel(vm)
+}
+
+/// `mtype_cc_requests` and `mtype_cc_rewritten`.
+fn counters(vm: &mut Vm) -> Result<[u64; 2]> {
+    let mut counts = [0; 2];
+    for (count, name) in counts.iter_mut().zip(["requests", "rewritten"]) {
+        let path = vm.gpu_file(&format!("rmcp/mtype_cc_{name}"));
+        *count = read(vm, &path)?.parse()?;
+    }
+    Ok(counts)
+}
+
+fn expect_types(vm: &mut Vm, expected: Types) -> Result<()> {
+    let layout: Value = serde_json::from_str(&vm.guest.check("rmcp-kctl --json layout")?)?;
+    let ddev = layout["ddev"]
+        .as_u64()
+        .context("rmcp-kctl layout names no offset of ddev")?;
+    let symbols = vm
+        .guest
+        .check("grep -w gmc_v10_0_get_vm_pte /proc/kallsyms")?;
+    let address = symbols.split(' ').next().unwrap_or_default();
+
+    let mut seen = 0;
+    new_kernel_log(vm, &mut seen)?;
+    let bdf = vm.bdf().to_owned();
+    // It works while it is loaded, and stays out.
+    let probe = vm.guest.run(&format!(
+        "insmod /usr/local/lib/rmcp-tests/mtype_probe.ko bdf={bdf} ddev_offset={ddev} get_vm_pte=0x{address}"
+    ))?;
+    let log = new_kernel_log(vm, &mut seen)?;
+    let expected: Vec<String> = expected
+        .iter()
+        .map(|(name, mtype)| format!("mtype_probe: {name} -> {mtype}"))
+        .collect();
+    let found: Vec<&str> = log
+        .lines()
+        .filter_map(|line| line.find("mtype_probe: ").map(|at| &line[at..]))
+        .filter(|line| line.contains("->"))
+        .collect();
+    ensure!(
+        found == expected,
+        "page-table entries are {found:?}, expected was {expected:?} ({})",
+        probe.stderr.trim_end()
+    );
+    Ok(())
+}
