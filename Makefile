@@ -25,8 +25,10 @@ demo:
 	$(vm)/host.sh
 	"$$($(vm)/build.sh)"/rmcp-vm demo --gpu $(GPU)
 
+# Without GPU=, each scenario takes its own.
 test: check
-	"$$($(vm)/build.sh)"/rmcp-vm test
+	bin=$$($(vm)/build.sh) && $$bin/rmcp-vm lint && \
+		$$bin/rmcp-vm test $(if $(filter-out default undefined file,$(origin GPU)),--gpu $(GPU))
 
 # Everything but the virtual machines.
 check:
@@ -34,7 +36,6 @@ check:
 	$(vm)/cargo.sh fmt --check
 	$(vm)/cargo.sh clippy --locked --workspace --all-targets -- -D warnings
 	$(vm)/cargo.sh test --locked --workspace
-	$(vm)/check-kmod.sh
 
 install: build
 	install -D -m 755 target/release/rmcp-kctl $(kctl)

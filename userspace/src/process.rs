@@ -6,7 +6,9 @@ use crate::report::Terminal;
 use anyhow::{bail, Context, Result};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Where administrators' programs are, whatever PATH a hook was started with.
 const MORE_PATH: [&str; 6] = [
@@ -85,8 +87,7 @@ pub fn run(terminal: &Terminal, what: &str, command: &mut Command) -> Result<()>
             bail!("{what}: {name} failed ({status})");
         }
     } else {
-        let output = command
-            .output()
+        let output = with_heartbeat(terminal, what, started, || command.output())
             .with_context(|| format!("cannot run {name}"))?;
         if !output.status.success() {
             let text = [output.stdout, output.stderr].concat();
@@ -104,4 +105,26 @@ pub fn run(terminal: &Terminal, what: &str, command: &mut Command) -> Result<()>
         started.elapsed().as_secs()
     ));
     Ok(())
+}
+
+/// Does long work, and says every now and then that it goes on.
+fn with_heartbeat<T: Send>(
+    terminal: &Terminal,
+    what: &str,
+    started: Instant,
+    work: impl FnOnce() -> T + Send,
+) -> T {
+    const EVERY: Duration = Duration::from_secs(20);
+    let (done, wait) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            // Ends when the other side is dropped.
+            while wait.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
+                terminal.progress(&format!("{what}: {} s", started.elapsed().as_secs()));
+            }
+        });
+        let result = work();
+        drop(done);
+        result
+    })
 }

@@ -3,4 +3,18 @@
 set -eu
 
 install -m755 /mnt/input/rmcp-kctl /usr/local/bin/rmcp-kctl
+
+# The kernel's Rust metadata of an earlier run; rmcp-kctl itself decides whether it still fits.
+kept=/mnt/metadata/kernels
+mkdir -p /var/lib/rmcp
+[ ! -d $kept ] || cp -a $kept /var/lib/rmcp/
+
 rmcp-kctl install --yes --kernel "$KERNEL"
+
+if [ ! -d $kept ] && [ -d /var/lib/rmcp/kernels ]; then
+    cp -a /var/lib/rmcp/kernels $kept.$$
+    mv -T $kept.$$ $kept || rm -rf $kept.$$
+fi
+# Nothing was written into another package's files.
+changed=$(dpkg --verify "linux-*" || true)
+[ -z "$changed" ] || { echo "files of other packages were changed: $changed" >&2; exit 1; }

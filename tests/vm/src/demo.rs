@@ -14,7 +14,7 @@ use std::thread;
 
 /// Runs it; the answer is whether everything was as promised.
 pub fn run(checkout: &Checkout, kctl: &Path, chip: &'static str, keep: bool) -> Result<bool> {
-    let bench = Bench::prepare(checkout, kctl, &[Variant::Stock, Variant::Rmcp])?;
+    let bench = Bench::prepare(checkout, kctl, [Variant::Stock, Variant::Rmcp])?;
     let boot = |variant| {
         let bench = &bench;
         move || -> Result<Vm> {

@@ -29,6 +29,10 @@ pub enum Variant {
     Rmcp,
     /// And the modules that only scenarios use.
     Tests,
+    /// rmcp installed on a machine that loads amdgpu from its initramfs.
+    Initramfs,
+    /// Nothing more, but the module's source was found to be in order.
+    Lint,
 }
 
 impl Variant {
@@ -37,14 +41,16 @@ impl Variant {
             Self::Stock => "stock",
             Self::Rmcp => "rmcp",
             Self::Tests => "tests",
+            Self::Initramfs => "initramfs",
+            Self::Lint => "lint",
         }
     }
 
     fn parent(self) -> Option<Self> {
         match self {
             Self::Stock => None,
-            Self::Rmcp => Some(Self::Stock),
-            Self::Tests => Some(Self::Rmcp),
+            Self::Rmcp | Self::Initramfs => Some(Self::Stock),
+            Self::Tests | Self::Lint => Some(Self::Rmcp),
         }
     }
 
@@ -53,6 +59,8 @@ impl Variant {
             Self::Stock => "setting the guest up",
             Self::Rmcp => "installing rmcp in the guest through DKMS (about 2 minutes)",
             Self::Tests => "building the test modules (about a minute)",
+            Self::Initramfs => "installing rmcp where amdgpu is in the initramfs",
+            Self::Lint => "looking through the module's source with rustfmt and clippy",
         }
     }
 
@@ -73,6 +81,12 @@ impl Variant {
                 let name = "guest/replace.sh";
                 copy(&checkout.harness(name), &to.join("replace"))?;
             }
+            Self::Initramfs => {
+                Self::Rmcp.inputs(checkout, kctl, to)?;
+                copy(&checkout.harness("guest/rmcp.sh"), &to.join("rmcp.sh"))?;
+            }
+            // The source is that of the layer below.
+            Self::Lint => {}
         }
         Ok(())
     }
@@ -84,6 +98,11 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     }
     fs::copy(from, to).with_context(|| format!("cannot copy {}", from.display()))?;
     Ok(())
+}
+
+/// Looks through the module's source with the kernel's own tools, unless that was done.
+pub fn lint(checkout: &Checkout, rootfs: &RootFs, kctl: &Path) -> Result<()> {
+    Layer::get(checkout, rootfs, Variant::Lint, kctl, &mut Vec::new()).map(drop)
 }
 
 /// A bootable image. While it exists, no other run removes it from the cache.
@@ -183,8 +202,9 @@ impl Layer {
             let _making = lock(&directory.with_extension("making"), FlockArg::LockExclusive)?;
             if !directory.is_dir() {
                 say(variant.purpose());
-                make(rootfs, layers, inputs.path(), &directory)?;
-                evict(rootfs, variant, &directory)?;
+                let metadata = metadata(checkout, rootfs)?;
+                make(rootfs, layers, inputs.path(), &metadata, &directory)?;
+                evict(rootfs, &format!("guest-{}-", variant.name()), &directory)?;
             }
         }
         let lock = lock(&directory.with_extension("lock"), FlockArg::LockShared)?;
@@ -202,8 +222,35 @@ impl Layer {
     }
 }
 
+/// Where the kernel's Rust metadata is kept between runs: it takes minutes to build, and does not
+/// depend on the rest of rmcp. A change to what builds it has it built anew.
+fn metadata(checkout: &Checkout, rootfs: &RootFs) -> Result<PathBuf> {
+    const PREFIX: &str = "metadata-";
+    let mut key = Key::new();
+    key.add(
+        rootfs
+            .path()
+            .file_name()
+            .unwrap_or_default()
+            .as_encoded_bytes(),
+    );
+    key.add_tree(&checkout.path("userspace/src/kernel"))?;
+    let directory = rootfs.cache().join(format!("{PREFIX}{}", key.finish()));
+    if !directory.is_dir() {
+        fs::create_dir_all(&directory)?;
+        evict(rootfs, PREFIX, &directory)?;
+    }
+    Ok(directory)
+}
+
 /// Runs a recipe in a directory beside the final one, which it becomes when all went well.
-fn make(rootfs: &RootFs, below: &[Layer], inputs: &Path, directory: &Path) -> Result<()> {
+fn make(
+    rootfs: &RootFs,
+    below: &[Layer],
+    inputs: &Path,
+    metadata: &Path,
+    directory: &Path,
+) -> Result<()> {
     let unfinished = directory.with_extension("tmp");
     rootfs.remove(&unfinished)?;
     let boot = unfinished.join("boot");
@@ -213,6 +260,7 @@ fn make(rootfs: &RootFs, below: &[Layer], inputs: &Path, directory: &Path) -> Re
         .fold(rootfs.enter(), |enter, layer| enter.layer(&layer.directory))
         .layer(&unfinished)
         .bind(inputs, "/mnt/input")
+        .bind(metadata, "/mnt/metadata")
         .bind(&boot, "/mnt/boot")
         .run(
             "set -e\n\
@@ -224,13 +272,12 @@ fn make(rootfs: &RootFs, below: &[Layer], inputs: &Path, directory: &Path) -> Re
     Ok(())
 }
 
-/// Removes the variant's oldest entries, if nobody uses them.
-fn evict(rootfs: &RootFs, variant: Variant, newest: &Path) -> Result<()> {
-    let prefix = format!("guest-{}-", variant.name());
+/// Removes the oldest entries of this kind, if nobody uses them.
+fn evict(rootfs: &RootFs, prefix: &str, newest: &Path) -> Result<()> {
     let mut entries = Vec::new();
     for entry in fs::read_dir(rootfs.cache())? {
         let entry = entry?;
-        let ours = entry.file_name().to_string_lossy().starts_with(&prefix);
+        let ours = entry.file_name().to_string_lossy().starts_with(prefix);
         if ours && entry.file_type()?.is_dir() && entry.path() != newest {
             entries.push((entry.metadata()?.modified()?, entry.path()));
         }
@@ -343,7 +390,7 @@ mod tests {
 
     #[test]
     fn every_variant_builds_on_stock() {
-        for variant in [Variant::Stock, Variant::Rmcp, Variant::Tests] {
+        for &variant in Variant::value_variants() {
             let mut lowest = variant;
             while let Some(parent) = lowest.parent() {
                 assert!(parent < lowest);

@@ -8,7 +8,8 @@
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use rmcp_vm::checkout::Checkout;
-use rmcp_vm::image::Variant;
+use rmcp_vm::image::{self, Variant};
+use rmcp_vm::rootfs::RootFs;
 use rmcp_vm::vm::{Bench, Boot, Vm};
 use rmcp_vm::{demo, progress, scenario};
 use std::path::PathBuf;
@@ -44,6 +45,8 @@ enum Command {
         /// Parts of names
         filters: Vec<String>,
     },
+    /// Look through the kernel module's source with the kernel's own rustfmt and clippy
+    Lint,
     /// Boot a guest and run one shell command in it
     Run {
         /// The GPU
@@ -78,12 +81,17 @@ fn run(cli: &Cli) -> Result<bool> {
     match &cli.command {
         Command::Demo { gpu, keep } => demo::run(&checkout, &kctl, gpu, *keep),
         Command::Test { gpu, filters } => scenario::run(&checkout, &kctl, *gpu, filters),
+        Command::Lint => {
+            image::lint(&checkout, &RootFs::get(&checkout)?, &kctl)?;
+            println!("the module's source: ok");
+            Ok(true)
+        }
         Command::Run {
             gpu,
             guest,
             command,
         } => {
-            let bench = Bench::prepare(&checkout, &kctl, &[*guest])?;
+            let bench = Bench::prepare(&checkout, &kctl, [*guest])?;
             let boot = Boot {
                 chip: gpu,
                 variant: *guest,

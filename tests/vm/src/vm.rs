@@ -39,11 +39,15 @@ pub struct Bench {
 
 impl Bench {
     /// Makes the images.
-    pub fn prepare(checkout: &Checkout, kctl: &Path, variants: &[Variant]) -> Result<Self> {
+    pub fn prepare(
+        checkout: &Checkout,
+        kctl: &Path,
+        variants: impl IntoIterator<Item = Variant>,
+    ) -> Result<Self> {
         let rootfs = RootFs::get(checkout)?;
         let mut images = BTreeMap::new();
         for variant in variants {
-            images.insert(*variant, Image::get(checkout, &rootfs, *variant, kctl)?);
+            images.insert(variant, Image::get(checkout, &rootfs, variant, kctl)?);
         }
         let image = images.values().next().context("no guest was asked for")?;
         Ok(Self {

@@ -6,8 +6,11 @@
 
 mod boot;
 mod broken;
+mod initramfs;
+mod modes;
 mod mtype;
 mod order;
+mod package;
 mod parameter;
 mod reload;
 mod support;
@@ -18,6 +21,7 @@ use crate::image::Variant;
 use crate::progress::say;
 use crate::vm::{Bench, Boot, Vm};
 use anyhow::{bail, Result};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -30,6 +34,8 @@ const AT_ONCE: usize = 2;
 struct Scenario {
     name: &'static str,
     on: On,
+    /// What the guest has installed.
+    variant: Variant,
     /// What is done to the guest before its init runs.
     before_init: Option<&'static str>,
     run: fn(&mut Vm) -> Result<()>,
@@ -49,13 +55,20 @@ const MISSING: Option<&str> = Some("/usr/local/lib/rmcp-tests/replace missing");
 const BROKEN: Option<&str> = Some("/usr/local/lib/rmcp-tests/replace broken");
 
 /// Every scenario, in the order in which those of one boot run.
-const ALL: [Scenario; 10] = [
+const ALL: [Scenario; 13] = [
     scenario("boot-navi10", On::Only("navi10"), None, boot::enforces),
     scenario("boot-navi21", On::Only("navi21"), None, boot::enforces),
     scenario("mtype", On::Any, None, mtype::cc_leaves_as_nc),
     scenario("parameter", On::Any, None, parameter::out_of_range),
     scenario("order", On::Any, None, order::amdgpu_first),
     scenario("reload", On::Any, None, reload::twenty_times),
+    scenario("modes", On::Any, None, modes::change_what_is_done),
+    // The last of its boot: rmcp is gone then.
+    scenario("package", On::Any, None, package::dkms_then_uninstall),
+    Scenario {
+        variant: Variant::Initramfs,
+        ..scenario("initramfs", On::Any, None, initramfs::rmcp_is_in_it)
+    },
     scenario(
         "tampered-fingerprint",
         On::Any,
@@ -76,6 +89,7 @@ const fn scenario(
     Scenario {
         name,
         on,
+        variant: Variant::Tests,
         before_init,
         run,
     }
@@ -88,7 +102,7 @@ impl Scenario {
                 On::Only(only) => only,
                 On::Any => chip.unwrap_or("navi10"),
             },
-            variant: Variant::Tests,
+            variant: self.variant,
             before_init: self.before_init,
         }
     }
@@ -136,7 +150,8 @@ pub fn run(
         );
     }
     if !groups.is_empty() {
-        let bench = Bench::prepare(checkout, kctl, &[Variant::Tests])?;
+        let variants: BTreeSet<Variant> = groups.iter().map(|(boot, _)| boot.variant).collect();
+        let bench = Bench::prepare(checkout, kctl, variants)?;
         let logs = checkout.path("target/vm");
         // The longest group is the first, and workers take from the end.
         groups.reverse();

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+
+//! A machine that loads amdgpu from its initramfs finds rmcp there too, and loads it first.
+
+use super::boot;
+use crate::vm::Vm;
+use anyhow::{ensure, Context, Result};
+
+pub(super) fn rmcp_is_in_it(vm: &mut Vm) -> Result<()> {
+    boot::enforces(vm)?;
+    let log = vm.guest.check("dmesg")?;
+    let line_with = |text: &str| {
+        log.lines()
+            .position(|line| line.contains(text))
+            .with_context(|| format!("the kernel log has no line with {text:?}"))
+    };
+    // The root filesystem's init says this when it takes over.
+    ensure!(
+        line_with("Initialized amdgpu")? < line_with("systemd[1]: Inserted module 'autofs4'")?,
+        "amdgpu was not loaded from the initramfs, so that this shows nothing"
+    );
+    Ok(())
+}
