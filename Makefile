@@ -37,7 +37,9 @@ check:
 	$(vm)/cargo.sh clippy --locked --workspace --all-targets -- -D warnings
 	$(vm)/cargo.sh test --locked --workspace
 
-install: build
+# Root need not have cargo: what `make` built is taken.
+install:
+	test -x target/release/rmcp-kctl || $(MAKE) build
 	install -D -m 755 target/release/rmcp-kctl $(kctl)
 	$(if $(DESTDIR),,$(kctl) install $(if $(YES),--yes))
 
