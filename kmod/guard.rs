@@ -181,15 +181,16 @@ fn enforce(adev: Adev, gpu: &Gpu, found: Fields, before: Option<Reason>) -> Reas
     }
 }
 
-/// One line for the kernel log about what was done to a GPU.
+/// One line for the kernel log about what was found on a GPU, what is there now, and why.
 fn report(adev: Adev, gpu: &Gpu, found: Fields) {
     let gc = policy::ip_version(gpu.gc_version.load(Relaxed));
     let name = policy::find_chip(gc).map_or("unknown chip", |chip| chip.name);
+    let now = adev.fields().unwrap_or(found);
     let reason = gpu.reason();
     // SAFETY: Called from a probe in the driver's own init of this device, or under its lock.
     let _ = unsafe {
-        adev.with_pci(|pci| match adev.fields() {
-            Some(now) if reason.state() != State::Refused => pr_info!(
+        adev.with_pci(|pci| {
+            pr_info!(
                 "{}: {} (GC {}.{}.{}): noretry {} -> {}, fragment_size {} -> {}: {} ({})\n",
                 pci.name(),
                 name,
@@ -202,18 +203,7 @@ fn report(adev: Adev, gpu: &Gpu, found: Fields) {
                 now.fragment_size,
                 reason.state().as_str(),
                 reason.as_str()
-            ),
-            _ => pr_err!(
-                "{}: {} (GC {}.{}.{}), noretry {}, fragment_size {}: refused: {}\n",
-                pci.name(),
-                name,
-                gc.0,
-                gc.1,
-                gc.2,
-                found.noretry,
-                found.fragment_size,
-                reason.as_str()
-            ),
+            );
         })
     };
 }

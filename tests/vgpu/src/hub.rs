@@ -2,6 +2,8 @@
 //! The two VM hubs: contexts, TLB invalidation, page table walk, page faults.
 //! There is no TLB and no cache in the model, so an invalidation is only acknowledged.
 
+use std::ops::Range;
+
 use anyhow::Result;
 
 use crate::device::Device;
@@ -234,48 +236,52 @@ impl Device {
         address: u64,
         data: &mut [u8],
     ) -> Result<(), PageFault> {
-        let (mut at, mut rest) = (address, data);
-        while !rest.is_empty() {
-            let len = rest.len().min((PAGE_SIZE - at % PAGE_SIZE) as usize);
-            let (head, tail) = rest.split_at_mut(len);
-            let ok = match self.translate(Hub::Gfx, vmid, at, false) {
-                Some(Location::Vram(offset)) => self.vram.read(offset, head),
-                Some(Location::System(dma)) => self.memory.read(dma, head),
-                None => false,
-            };
-            if !ok {
-                return Err(PageFault {
-                    hub: Hub::Gfx,
-                    vmid,
-                    address: at,
-                    write: false,
-                });
-            }
-            (at, rest) = (at + len as u64, tail);
-        }
-        Ok(())
+        self.by_page(
+            vmid,
+            address,
+            data.len(),
+            false,
+            |place, part| match place {
+                Location::Vram(offset) => self.vram.read(offset, &mut data[part]),
+                Location::System(dma) => self.memory.read(dma, &mut data[part]),
+            },
+        )
     }
 
     /// Writes GPU virtual memory of a context of the graphics hub.
     pub(crate) fn gpu_write(&self, vmid: u8, address: u64, data: &[u8]) -> Result<(), PageFault> {
-        let (mut at, mut rest) = (address, data);
-        while !rest.is_empty() {
-            let len = rest.len().min((PAGE_SIZE - at % PAGE_SIZE) as usize);
-            let (head, tail) = rest.split_at(len);
-            let ok = match self.translate(Hub::Gfx, vmid, at, true) {
-                Some(Location::Vram(offset)) => self.vram.write(offset, head),
-                Some(Location::System(dma)) => self.memory.write(dma, head),
-                None => false,
-            };
-            if !ok {
+        self.by_page(vmid, address, data.len(), true, |place, part| match place {
+            Location::Vram(offset) => self.vram.write(offset, &data[part]),
+            Location::System(dma) => self.memory.write(dma, &data[part]),
+        })
+    }
+
+    /// Goes through `len` bytes of virtual memory page by page: `access` gets where a page is and
+    /// which part of the bytes lies in it, and says whether that exists.
+    fn by_page(
+        &self,
+        vmid: u8,
+        address: u64,
+        len: usize,
+        write: bool,
+        mut access: impl FnMut(Location, Range<usize>) -> bool,
+    ) -> Result<(), PageFault> {
+        let mut done = 0;
+        while done < len {
+            let at = address + done as u64;
+            let end = len.min(done + (PAGE_SIZE - at % PAGE_SIZE) as usize);
+            let there = self
+                .translate(Hub::Gfx, vmid, at, write)
+                .is_some_and(|place| access(place, done..end));
+            if !there {
                 return Err(PageFault {
                     hub: Hub::Gfx,
                     vmid,
                     address: at,
-                    write: true,
+                    write,
                 });
             }
-            (at, rest) = (at + len as u64, tail);
+            done = end;
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ const OUT_OF_TREE_AND_UNSIGNED: u64 = 1 << 12 | 1 << 13;
 
 /// Makes the guest as it is after a good boot, whatever the scenario before left.
 pub(super) fn start_enforced(vm: &mut Vm) -> Result<()> {
+    vm.guest.check("modprobe amdgpu")?;
     vm.wait_for_amdgpu()?;
     if vm.guest.run("rmcp-kctl status")?.status != 0 {
         unload_both(vm)?;
