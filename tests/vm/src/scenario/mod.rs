@@ -38,6 +38,8 @@ struct Scenario {
     variant: Variant,
     /// What is done to the guest before its init runs.
     before_init: Option<&'static str>,
+    /// Whether no other scenario shares its boot.
+    alone: bool,
     run: fn(&mut Vm) -> Result<()>,
 }
 
@@ -57,14 +59,17 @@ const BROKEN: Option<&str> = Some("/usr/local/lib/rmcp-tests/replace broken");
 /// Every scenario, in the order in which those of one boot run.
 const ALL: [Scenario; 13] = [
     scenario("boot-navi10", On::Only("navi10"), None, boot::enforces),
+    // Long, and rmcp is gone after it.
+    Scenario {
+        alone: true,
+        ..scenario("package", On::Any, None, package::dkms_then_uninstall)
+    },
     scenario("boot-navi21", On::Only("navi21"), None, boot::enforces),
     scenario("mtype", On::Any, None, mtype::cc_leaves_as_nc),
     scenario("parameter", On::Any, None, parameter::out_of_range),
     scenario("order", On::Any, None, order::amdgpu_first),
     scenario("reload", On::Any, None, reload::twenty_times),
     scenario("modes", On::Any, None, modes::change_what_is_done),
-    // The last of its boot: rmcp is gone then.
-    scenario("package", On::Any, None, package::dkms_then_uninstall),
     Scenario {
         variant: Variant::Initramfs,
         ..scenario("initramfs", On::Any, None, initramfs::rmcp_is_in_it)
@@ -91,6 +96,7 @@ const fn scenario(
         on,
         variant: Variant::Tests,
         before_init,
+        alone: false,
         run,
     }
 }
@@ -137,7 +143,10 @@ pub fn run(
             }
         }
         let boot = scenario.boot(chip);
-        match groups.iter_mut().find(|(other, _)| *other == boot) {
+        let shares = |(other, members): &&mut (Boot, Vec<&Scenario>)| {
+            *other == boot && !scenario.alone && members.iter().all(|member| !member.alone)
+        };
+        match groups.iter_mut().find(shares) {
             Some((_, scenarios)) => scenarios.push(scenario),
             None => groups.push((boot, vec![scenario])),
         }
