@@ -7,11 +7,13 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 repository=$(cd "$here/../.." && pwd)
 
-# Whether this machine can build: cargo 1.85, and a C compiler with a static C library.
+# Whether this machine can build: cargo 1.85 with rustfmt and clippy, which distributions package
+# apart, and a C compiler with a static C library.
 cargo_here() {
     local version probe result=0
     version=$(cargo --version 2>/dev/null | cut -d' ' -f2) && [ -n "$version" ] || return 1
     printf '1.85\n%s\n' "$version" | sort --check=silent --version-sort || return 1
+    cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || return 1
     probe=$(mktemp)
     echo 'int main(void) { return 0; }' | cc -static -x c - -o "$probe" 2>/dev/null || result=1
     rm -f "$probe"

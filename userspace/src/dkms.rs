@@ -18,6 +18,11 @@ pub const SOURCE: &str = "/usr/src/rmcp-1.0";
 /// Where DKMS keeps what it knows of the package.
 pub const TREE: &str = "/var/lib/dkms/rmcp/1.0";
 
+/// What its last build printed.
+pub const LOG: &str = "/var/lib/dkms/rmcp/1.0/build/make.log";
+/// `BUILD_EXCLUSIVE_KERNEL_MIN` of dkms.conf: the oldest kernel that the module was built on.
+pub const OLDEST_KERNEL: (u32, u32) = (7, 2);
+
 /// How far the module is installed for one kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -38,6 +43,15 @@ impl fmt::Display for State {
             Self::Absent => "no rmcp",
         })
     }
+}
+
+/// The dkms command for the package.
+pub fn command(verb: &str, more: &[&str]) -> Vec<String> {
+    ["dkms", verb, PACKAGE]
+        .iter()
+        .chain(more)
+        .map(|word| (*word).to_owned())
+        .collect()
 }
 
 /// Whether `dkms add` was done.

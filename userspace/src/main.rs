@@ -12,7 +12,19 @@ use rmcp_kctl::root::Root;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            // clap's own 2 means "not in effect" here.
+            let exit = if error.use_stderr() {
+                commands::Exit::Error
+            } else {
+                commands::Exit::Success
+            };
+            return exit.into();
+        }
+    };
     let root = Root::new(&cli.global.root);
     let terminal = Terminal::new(&cli.global);
     let outcome = match &cli.command {

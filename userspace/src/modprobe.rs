@@ -3,7 +3,6 @@
 //! modprobe.d: the file that loads rmcp before amdgpu, and whether one is in force.
 
 use crate::root::Root;
-use std::io;
 
 /// Where `install` writes.
 pub const FILE: &str = "/etc/modprobe.d/rmcp.conf";
@@ -23,12 +22,27 @@ const DIRECTORIES: [&str; 4] = [
     "/usr/lib/modprobe.d",
 ];
 
-/// The file with a softdep of amdgpu on rmcp, or `None`.
-///
-/// # Errors
-///
-/// When a file there cannot be read.
-pub fn softdep_file(root: &Root) -> io::Result<Option<String>> {
+/// The file's text with the softdep: whatever else the user has in it stays.
+pub fn with_softdep(existing: Option<&str>) -> String {
+    match existing {
+        Some(text) if !text.trim().is_empty() => format!("{}\n{CONTENT}", text.trim_end()),
+        _ => CONTENT.to_owned(),
+    }
+}
+
+/// The file's text without what `install` wrote; `None` when nothing else is in it.
+pub fn without_softdep(existing: &str) -> Option<String> {
+    let kept: Vec<&str> = existing
+        .lines()
+        .filter(|line| !CONTENT.lines().any(|ours| ours == *line))
+        .collect();
+    let text = kept.join("\n");
+    (!text.trim().is_empty()).then(|| text + "\n")
+}
+
+/// The file with a softdep of amdgpu on rmcp, or `None`. A file that this user may not read counts
+/// as having none.
+pub fn softdep_file(root: &Root) -> Option<String> {
     let mut seen = Vec::new();
     for directory in DIRECTORIES {
         for name in root.list(directory) {
@@ -36,14 +50,14 @@ pub fn softdep_file(root: &Root) -> io::Result<Option<String>> {
                 continue;
             }
             let path = format!("{directory}/{name}");
-            let text = root.read(&path)?.unwrap_or_default();
+            let text = root.read(&path).ok().flatten().unwrap_or_default();
             if text.lines().any(loads_rmcp_first) {
-                return Ok(Some(path));
+                return Some(path);
             }
             seen.push(name);
         }
     }
-    Ok(None)
+    None
 }
 
 /// Whether this is a line `softdep amdgpu pre: ... rmcp ...`.
@@ -77,6 +91,16 @@ mod tests {
         ] {
             assert!(!loads_rmcp_first(line), "{line}");
         }
+    }
+
+    #[test]
+    fn what_the_user_wrote_stays() {
+        let users = "options rmcp noretry=-1\n# mine\n";
+        let both = with_softdep(Some(users));
+        assert!(both.starts_with(users) && both.lines().any(loads_rmcp_first));
+        assert_eq!(without_softdep(&both).as_deref(), Some(users));
+        assert_eq!(with_softdep(None), CONTENT);
+        assert_eq!(without_softdep(CONTENT), None);
     }
 
     proptest! {

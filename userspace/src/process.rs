@@ -28,6 +28,13 @@ fn search_path() -> Vec<PathBuf> {
         .collect()
 }
 
+/// The same for the programs that are run: they look for others in turn.
+fn set_path(command: &mut Command) {
+    if let Ok(path) = std::env::join_paths(search_path()) {
+        command.env("PATH", path);
+    }
+}
+
 /// A program by name; `None` when it is not installed.
 pub fn find(name: &str) -> Option<PathBuf> {
     find_all(name).next()
@@ -48,7 +55,9 @@ pub fn find_all(name: &str) -> impl Iterator<Item = PathBuf> {
 ///
 /// With the program's own error output.
 pub fn capture(program: &Path, arguments: &[&str]) -> Result<String> {
-    let output = Command::new(program)
+    let mut command = Command::new(program);
+    set_path(&mut command);
+    let output = command
         .args(arguments)
         .stdin(Stdio::null())
         .output()
@@ -77,6 +86,7 @@ pub fn run(terminal: &Terminal, what: &str, command: &mut Command) -> Result<()>
     let started = Instant::now();
     command.stdin(Stdio::null());
     let name = format!("{command:?}");
+    set_path(command);
     if terminal.verbose() {
         // Standard output is the result's.
         command.stdout(std::io::stderr());

@@ -83,6 +83,9 @@ mod tests {
         let conf = FILES.iter().find(|f| f.path == "dkms.conf").unwrap().text;
         assert!(conf.contains(&format!("PACKAGE_NAME=\"{}\"", dkms::NAME)));
         assert!(conf.contains(&format!("PACKAGE_VERSION=\"{}\"", dkms::VERSION)));
+        let (major, minor) = dkms::OLDEST_KERNEL;
+        assert!(conf.contains(&format!("BUILD_EXCLUSIVE_KERNEL_MIN=\"{major}.{minor}\"")));
+        assert!(dkms::LOG.starts_with(dkms::TREE));
         assert_eq!(dkms::PACKAGE, format!("{}/{}", dkms::NAME, dkms::VERSION));
         assert!(dkms::SOURCE.ends_with(&format!("{}-{}", dkms::NAME, dkms::VERSION)));
         assert!(dkms::TREE.ends_with(dkms::PACKAGE));

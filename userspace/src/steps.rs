@@ -3,6 +3,8 @@
 //! Changes to the system: a list of steps first, then each of them done atomically, and all of them
 //! taken back when a later one fails.
 
+use crate::dkms;
+use crate::initramfs;
 use crate::process;
 use crate::report::{Terminal, Tone};
 use crate::root::Root;
@@ -48,10 +50,12 @@ pub enum Step {
         /// What takes it back.
         undo: Option<Vec<String>>,
     },
-    /// See that an initramfs holds rmcp, as its tool lists it.
-    VerifyInitramfs {
+    /// Rebuild a kernel's initramfs, and see by listing it that it is in order.
+    Initramfs {
         /// The kernel's release.
         release: String,
+        /// The program that rebuilds it, and its arguments.
+        command: Vec<String>,
     },
 }
 
@@ -68,9 +72,10 @@ impl Step {
             }
             Self::Remove { path } => format!("remove {path}"),
             Self::Run { what, command, .. } => format!("run {}  ({what})", command.join(" ")),
-            Self::VerifyInitramfs { release } => {
-                format!("check that the initramfs of {release} holds rmcp")
-            }
+            Self::Initramfs { release, command } => format!(
+                "run {}  (the initramfs of {release}), and list what is in it",
+                command.join(" ")
+            ),
         }
     }
 }
@@ -83,7 +88,14 @@ enum Undo {
         mode: u32,
     },
     Delete(PathBuf),
+    /// Put back what was moved aside.
+    Rename {
+        from: PathBuf,
+        to: PathBuf,
+    },
     Run(Vec<String>),
+    /// Rebuild an initramfs, once everything else is as it was.
+    Rebuild(Vec<String>),
 }
 
 /// Prints the steps.
@@ -93,14 +105,14 @@ pub fn print(terminal: &Terminal, steps: &[Step]) {
     }
 }
 
-/// Asks whether to go on; without a terminal to ask on, nothing is done.
+/// Asks whether to go on.
 ///
 /// # Errors
 ///
-/// When nobody can be asked.
-pub fn confirm(terminal: &Terminal, yes: bool) -> Result<bool> {
+/// When the answer is no, or nobody can be asked.
+pub fn confirm(terminal: &Terminal, yes: bool) -> Result<()> {
     if yes {
-        return Ok(true);
+        return Ok(());
     }
     if !std::io::stdin().is_terminal() {
         bail!("nothing was changed: nobody can be asked here; give --yes, or --dry-run to see the steps");
@@ -108,14 +120,17 @@ pub fn confirm(terminal: &Terminal, yes: bool) -> Result<bool> {
     terminal.progress("Go on? [y/N]");
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    if !matches!(answer.trim(), "y" | "Y" | "yes") {
+        bail!("nothing was changed");
+    }
+    Ok(())
 }
 
 /// Does the steps in their order. When one fails, those done are taken back, last first.
 ///
 /// # Errors
 ///
-/// The failure of a step, with what could not be taken back.
+/// The failure of a step; what could not be taken back is reported as progress.
 pub fn execute(terminal: &Terminal, root: &Root, steps: &[Step]) -> Result<()> {
     let mut undos = Vec::new();
     for (i, step) in steps.iter().enumerate() {
@@ -123,19 +138,51 @@ pub fn execute(terminal: &Terminal, root: &Root, steps: &[Step]) -> Result<()> {
         match execute_one(terminal, root, step) {
             Ok(undo) => undos.extend(undo),
             Err(error) => {
-                terminal.progress("failed; taking back what was done");
-                for undo in undos.into_iter().rev() {
-                    if let Err(also) = take_back(terminal, undo) {
-                        terminal.progress(&format!("could not be taken back: {also:#}"));
-                    }
+                // A failed rebuild may have left a new image all the same.
+                if let Step::Initramfs { command, .. } = step {
+                    undos.push(Undo::Rebuild(command.clone()));
                 }
+                show_dkms_log(terminal, root);
+                terminal.progress("failed; taking back what was done");
+                take_all_back(terminal, undos);
                 return Err(error);
             }
+        }
+    }
+    for undo in undos {
+        // What was moved aside is not needed any more.
+        if let Undo::Rename { from, .. } = undo {
+            remove(&from)?;
         }
     }
     Ok(())
 }
 
+/// DKMS writes the reason of a failure to a log that goes when the package is taken back.
+fn show_dkms_log(terminal: &Terminal, root: &Root) {
+    const LAST_LINES: usize = 30;
+    if let Ok(Some(log)) = root.read(dkms::LOG) {
+        let lines: Vec<&str> = log.lines().collect();
+        terminal.progress(&format!("the last lines of {}:", dkms::LOG));
+        for line in &lines[lines.len().saturating_sub(LAST_LINES)..] {
+            terminal.progress(&format!("  {line}"));
+        }
+    }
+}
+
+fn take_all_back(terminal: &Terminal, undos: Vec<Undo>) {
+    // An initramfs is made from everything else, so it comes last.
+    let (rebuilds, others): (Vec<Undo>, Vec<Undo>) = undos
+        .into_iter()
+        .partition(|undo| matches!(undo, Undo::Rebuild(_)));
+    for undo in others.into_iter().rev().chain(rebuilds) {
+        if let Err(error) = take_back(terminal, undo) {
+            terminal.progress(&format!("could not be taken back: {error:#}"));
+        }
+    }
+}
+
+/// Does one step; the answer is how to take it back.
 fn execute_one(terminal: &Terminal, root: &Root, step: &Step) -> Result<Option<Undo>> {
     Ok(match step {
         Step::Write { path, text, mode } => {
@@ -148,18 +195,7 @@ fn execute_one(terminal: &Terminal, root: &Root, step: &Step) -> Result<Option<U
             write_atomically(&path, text.as_bytes(), *mode)?;
             Some(before.unwrap_or(Undo::Delete(path)))
         }
-        Step::Source { path } => {
-            let directory = root.path(path);
-            let beside = with_suffix(&directory, ".rmcp-new");
-            remove(&beside)?;
-            for file in source::FILES {
-                write_atomically(&beside.join(file.path), file.text.as_bytes(), file.mode)?;
-            }
-            remove(&directory)?;
-            fs::rename(&beside, &directory)
-                .with_context(|| format!("cannot make {}", directory.display()))?;
-            Some(Undo::Delete(directory))
-        }
+        Step::Source { path } => Some(write_source(&root.path(path))?),
         Step::Remove { path } => {
             remove(&root.path(path))?;
             None
@@ -172,18 +208,52 @@ fn execute_one(terminal: &Terminal, root: &Root, step: &Step) -> Result<Option<U
             run(terminal, what, command)?;
             undo.clone().map(Undo::Run)
         }
-        Step::VerifyInitramfs { release } => {
-            crate::initramfs::verify(root, release)?;
-            None
+        Step::Initramfs { release, command } => {
+            run(terminal, "rebuilding the initramfs", command)?;
+            initramfs::verify(root, release)?;
+            Some(Undo::Rebuild(command.clone()))
         }
     })
+}
+
+/// Puts the module's source at the directory; what was there is moved aside.
+fn write_source(directory: &Path) -> Result<Undo> {
+    if directory.join(".git").exists() {
+        bail!(
+            "{} is a git checkout, not what rmcp-kctl wrote there: move it away first",
+            directory.display()
+        );
+    }
+    let new = with_suffix(directory, ".rmcp-new");
+    remove(&new)?;
+    for file in source::FILES {
+        write_atomically(&new.join(file.path), file.text.as_bytes(), file.mode)?;
+    }
+    let undo = if directory.exists() {
+        let old = with_suffix(directory, ".rmcp-old");
+        remove(&old)?;
+        fs::rename(directory, &old)
+            .with_context(|| format!("cannot move {} aside", directory.display()))?;
+        Undo::Rename {
+            from: old,
+            to: directory.to_owned(),
+        }
+    } else {
+        Undo::Delete(directory.to_owned())
+    };
+    fs::rename(&new, directory).with_context(|| format!("cannot make {}", directory.display()))?;
+    Ok(undo)
 }
 
 fn take_back(terminal: &Terminal, undo: Undo) -> Result<()> {
     match undo {
         Undo::Restore { path, bytes, mode } => write_atomically(&path, &bytes, mode),
         Undo::Delete(path) => remove(&path),
-        Undo::Run(command) => run(terminal, "taking back", &command),
+        Undo::Rename { from, to } => {
+            remove(&to)?;
+            fs::rename(&from, &to).with_context(|| format!("cannot restore {}", to.display()))
+        }
+        Undo::Run(command) | Undo::Rebuild(command) => run(terminal, "taking back", &command),
     }
 }
 
@@ -304,10 +374,30 @@ mod tests {
         assert_eq!(fs::read_to_string(at("old")).unwrap(), "before");
         assert!(!at("new").exists() && !at("src/rmcp-1.0").exists());
 
+        // An older source comes back as it was.
+        let source = at("src/rmcp-1.0");
+        fs::create_dir_all(&source).unwrap();
+        fs::write(source.join("older"), "x").unwrap();
+        execute_in(directory.path(), &steps).unwrap_err();
+        assert_eq!(fs::read_to_string(source.join("older")).unwrap(), "x");
+        assert!(!source::is_in(&source));
+
         execute_in(directory.path(), &steps[..3]).unwrap();
         assert_eq!(fs::read_to_string(at("old")).unwrap(), "after");
         assert!(source::is_in(&at("src/rmcp-1.0")));
         assert_eq!(fs::read_dir(at("src")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_checkout_is_never_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let git = directory.path().join("src/rmcp-1.0/.git");
+        fs::create_dir_all(&git).unwrap();
+        let step = Step::Source {
+            path: "/src/rmcp-1.0".to_owned(),
+        };
+        execute_in(directory.path(), &[step]).unwrap_err();
+        assert!(git.exists());
     }
 
     #[test]

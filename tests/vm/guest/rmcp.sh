@@ -16,5 +16,7 @@ if [ ! -d $kept ] && [ -d /var/lib/rmcp/kernels ]; then
     mv -T $kept.$$ $kept || rm -rf $kept.$$
 fi
 # Nothing was written into another package's files.
-changed=$(dpkg --verify "linux-*" || true)
+packages=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' 'linux-*' 'rust*' | sed -n 's/^ii *//p')
+[ -n "$packages" ] || { echo "no installed kernel package was found" >&2; exit 1; }
+changed=$(dpkg --verify $packages 2>&1) || true
 [ -z "$changed" ] || { echo "files of other packages were changed: $changed" >&2; exit 1; }

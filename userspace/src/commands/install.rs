@@ -50,9 +50,10 @@ pub fn run(root: &Root, terminal: &Terminal, args: &cli::Install) -> Result<Exit
     if !plan.kernels.iter().any(|kernel| kernel.obstacle.is_none()) {
         bail!("no installed kernel can have rmcp; nothing was changed");
     }
-    if args.dry_run || plan.steps.is_empty() || !steps::confirm(terminal, args.yes)? {
+    if args.dry_run || plan.steps.is_empty() {
         return Ok(Exit::Success);
     }
+    steps::confirm(terminal, args.yes)?;
     steps::execute(terminal, root, &plan.steps)?;
     terminal
         .progress("installed; it takes effect at the next boot: reboot, then 'rmcp-kctl status'");
@@ -110,7 +111,7 @@ impl Plan {
 fn obstacle(root: &Root, release: &str) -> Option<Obstacle> {
     let kernel = Requirements::check(root, release, None);
     if root.is_running_system() {
-        kernel.and_then(Requirements::tools).err()
+        kernel.and_then(|kernel| kernel.tools(root)).err()
     } else {
         kernel.err()
     }
@@ -123,84 +124,75 @@ fn plan_steps(root: &Root, kernels: &[Kernel]) -> Result<Vec<Step>> {
         return Ok(steps);
     }
     let source_changed = !source::is_in(&root.path(dkms::SOURCE));
-    let added = dkms::added(root);
-    if source_changed {
-        if added {
-            // Modules built from other source are built anew.
-            let what = "forgetting the older source";
-            steps.push(dkms_step(what, "remove", &["--all"], None));
+    let to_build: Vec<&str> = able
+        .iter()
+        .filter(|kernel| source_changed || kernel.module != dkms::State::Installed)
+        .map(|kernel| kernel.release.as_str())
+        .collect();
+    // Modules of kernels that are not concerned now keep what they have.
+    for kernel in &able {
+        if source_changed && kernel.module != dkms::State::Absent && dkms::added(root) {
+            let what = format!("taking the older module out of {}", kernel.release);
+            steps.push(dkms_step(
+                &what,
+                "unbuild",
+                &kernel.release,
+                Some("install"),
+            ));
         }
+    }
+    if source_changed {
         steps.push(Step::Source {
             path: dkms::SOURCE.to_owned(),
         });
     }
-    let add_again = !added || source_changed;
-    if add_again {
-        steps.push(dkms_step(
-            "adding the source to DKMS",
-            "add",
-            &[],
-            Some("remove"),
-        ));
+    if !dkms::added(root) {
+        steps.push(Step::Run {
+            what: "adding the source to DKMS".to_owned(),
+            command: dkms::command("add", &[]),
+            undo: Some(dkms::command("remove", &["--all"])),
+        });
     }
-    let mut rebuilt = Vec::new();
-    for kernel in &able {
-        if add_again || kernel.module != dkms::State::Installed {
-            let for_kernel = ["-k", kernel.release.as_str()];
-            let what = format!("building and installing for {}", kernel.release);
-            steps.push(dkms_step(&what, "install", &for_kernel, None));
-            rebuilt.push(kernel.release.as_str());
-        }
+    for release in &to_build {
+        let what = format!("building and installing for {release}");
+        steps.push(dkms_step(&what, "install", release, Some("unbuild")));
     }
-    let conf = root.read(modprobe::FILE)?;
-    let order_changed = conf.as_deref() != Some(modprobe::CONTENT.trim_end());
-    if order_changed {
+    let order_missing = modprobe::softdep_file(root).is_none();
+    if order_missing {
         steps.push(Step::Write {
             path: modprobe::FILE.to_owned(),
-            text: modprobe::CONTENT.to_owned(),
+            text: modprobe::with_softdep(root.read(modprobe::FILE)?.as_deref()),
             mode: 0o644,
         });
     }
-    for kernel in &able {
-        let release = kernel.release.as_str();
-        let changed = order_changed || rebuilt.contains(&release);
-        plan_initramfs(root, release, changed, &mut steps)?;
+    if root.is_running_system() {
+        for kernel in &able {
+            let changed = order_missing || to_build.contains(&kernel.release.as_str());
+            plan_initramfs(root, &kernel.release, changed, &mut steps)?;
+        }
     }
     Ok(steps)
 }
 
 /// An image that holds amdgpu must hold the newest rmcp and the load order.
 fn plan_initramfs(root: &Root, release: &str, changed: bool, steps: &mut Vec<Step>) -> Result<()> {
-    if !root.is_running_system() {
-        return Ok(());
-    }
     let (Some(contents), Some(tool)) = (initramfs::contents(root, release)?, Tool::find()) else {
         return Ok(());
     };
     if contents.amdgpu && (changed || !contents.in_order()) {
-        steps.push(Step::Run {
-            what: format!("putting rmcp into the initramfs of {release}, as amdgpu is in it"),
-            command: tool.rebuild(release),
-            undo: None,
-        });
-        steps.push(Step::VerifyInitramfs {
+        steps.push(Step::Initramfs {
             release: release.to_owned(),
+            command: tool.rebuild(release),
         });
     }
     Ok(())
 }
 
-fn dkms_step(what: &str, verb: &str, more: &[&str], undo: Option<&str>) -> Step {
-    let command = |verb: &str, more: &[&str]| -> Vec<String> {
-        ["dkms", verb, dkms::PACKAGE]
-            .iter()
-            .chain(more)
-            .map(|word| (*word).to_owned())
-            .collect()
-    };
+fn dkms_step(what: &str, verb: &str, release: &str, undo: Option<&str>) -> Step {
+    let for_kernel = ["-k", release];
     Step::Run {
         what: what.to_owned(),
-        command: command(verb, more),
-        undo: undo.map(|verb| command(verb, &["--all"])),
+        command: dkms::command(verb, &for_kernel),
+        undo: undo.map(|verb| dkms::command(verb, &for_kernel)),
     }
 }

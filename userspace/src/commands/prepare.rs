@@ -24,8 +24,9 @@ pub fn run(root: &Root, terminal: &Terminal, args: &cli::Prepare) -> Result<Exit
         Some(release) => release.clone(),
         None => kernel::running(root)?.context("the running kernel's release is not known")?,
     };
+    RustTree::remove_obsolete(root)?;
     let ready = match Requirements::check(root, &release, args.headers.as_deref())
-        .and_then(Requirements::tools)
+        .and_then(|kernel| kernel.tools(root))
     {
         Ok(ready) => ready,
         Err(obstacle @ Obstacle::KernelCannot(_)) => {
@@ -44,10 +45,11 @@ pub fn run(root: &Root, terminal: &Terminal, args: &cli::Prepare) -> Result<Exit
     }
     terminal.progress(&layout::summary(&found));
 
+    let tree = RustTree::of(root, &release);
     let build_directory = match &ready.metadata {
         Metadata::Headers => ready.kernel.headers.clone(),
+        Metadata::Built => tree.build_directory(),
         Metadata::Source(archive) => {
-            let tree = RustTree::of(root, &release);
             tree.make(terminal, &ready.kernel, &ready.rustc, &ready.cc, archive)?;
             tree.build_directory()
         }

@@ -136,7 +136,7 @@ impl Status {
                 })
                 .collect(),
             boot: Boot {
-                softdep: modprobe::softdep_file(root)?,
+                softdep: modprobe::softdep_file(root),
             },
             module,
             amdgpu,
@@ -253,7 +253,9 @@ impl Gpu {
                 .is_some_and(|guard| guard.state == "enforced")
             && !policies.is_empty()
             && policies.iter().all(|policy| policy.in_force);
-        let covered = gc_version.map(|version| version.chip().is_some());
+        let covered = gc_version
+            .map(|version| version.chip().is_some())
+            .or_else(|| found.cannot_be_covered().then_some(false));
         Self {
             reason: reason(&found, covered, guard.as_ref(), module, enforced),
             bdf: found.bdf,

@@ -33,9 +33,10 @@ pub fn run(root: &Root, terminal: &Terminal, args: &cli::Uninstall) -> Result<Ex
     } else {
         steps::print(terminal, &plan);
     }
-    if args.dry_run || plan.is_empty() || !steps::confirm(terminal, args.yes)? {
+    if args.dry_run || plan.is_empty() {
         return Ok(Exit::Success);
     }
+    steps::confirm(terminal, args.yes)?;
     steps::execute(terminal, root, &plan)?;
     if root.exists("/sys/module/rmcp") {
         terminal.progress("uninstalled; rmcp is still loaded until 'rmmod rmcp' or the next boot");
@@ -46,25 +47,48 @@ pub fn run(root: &Root, terminal: &Terminal, args: &cli::Uninstall) -> Result<Ex
 fn plan(root: &Root) -> Result<Vec<Step>> {
     let mut steps = Vec::new();
     if dkms::added(root) {
+        if !root.exists(format!("{}/dkms.conf", dkms::SOURCE)) {
+            // DKMS cannot remove what it has no source of.
+            steps.push(Step::Source {
+                path: dkms::SOURCE.to_owned(),
+            });
+        }
         steps.push(Step::Run {
             what: "removing the module from every kernel".to_owned(),
-            command: ["dkms", "remove", dkms::PACKAGE, "--all"]
-                .map(str::to_owned)
-                .to_vec(),
+            command: dkms::command("remove", &["--all"]),
             undo: None,
         });
     }
-    for path in [modprobe::FILE, dkms::SOURCE, STATE] {
-        if root.path(path).symlink_metadata().is_ok() {
-            steps.push(Step::Remove {
-                path: path.to_owned(),
-            });
-        }
+    if let Some(text) = root.read(modprobe::FILE)? {
+        steps.push(match modprobe::without_softdep(&text) {
+            Some(users) => Step::Write {
+                path: modprobe::FILE.to_owned(),
+                text: users,
+                mode: 0o644,
+            },
+            None => Step::Remove {
+                path: modprobe::FILE.to_owned(),
+            },
+        });
+    }
+    let source = root.path(dkms::SOURCE);
+    let ours = source.symlink_metadata().is_ok() && !source.join(".git").exists();
+    if ours || matches!(steps.first(), Some(Step::Source { .. })) {
+        steps.push(Step::Remove {
+            path: dkms::SOURCE.to_owned(),
+        });
+    }
+    if root.exists(STATE) {
+        steps.push(Step::Remove {
+            path: STATE.to_owned(),
+        });
     }
     if root.is_running_system() {
         for release in kernel::installed(root) {
-            let holds_rmcp = initramfs::contents(root, &release)?.is_some_and(|c| c.rmcp);
-            if let (true, Some(tool)) = (holds_rmcp, Tool::find()) {
+            // An image that cannot be listed may hold it.
+            let may_hold_rmcp = initramfs::contents(root, &release)
+                .map_or(true, |contents| contents.is_some_and(|c| c.rmcp));
+            if let (true, Some(tool)) = (may_hold_rmcp, Tool::find()) {
                 steps.push(Step::Run {
                     what: format!("taking rmcp out of the initramfs of {release}"),
                     command: tool.rebuild(&release),

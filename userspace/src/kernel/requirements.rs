@@ -3,7 +3,8 @@
 //! What a kernel must have so that the module can be built for it: one check after the other, the
 //! first that fails gives one reason and what to do.
 
-use super::{Config, MODULES};
+use super::{Config, RustTree, MODULES};
+use crate::dkms;
 use crate::process;
 use crate::root::Root;
 use std::fmt;
@@ -46,6 +47,8 @@ fn missing(what: impl Into<String>, remedy: impl Into<String>) -> Obstacle {
 pub enum Metadata {
     /// The headers carry it.
     Headers,
+    /// It was built before and still fits.
+    Built,
     /// It is built from this archive of the kernel's source.
     Source(PathBuf),
 }
@@ -102,6 +105,12 @@ impl Requirements {
     ///
     /// The first thing that is not as it must be.
     pub fn check(root: &Root, release: &str, headers: Option<&Path>) -> Result<Self, Obstacle> {
+        let (major, minor) = dkms::OLDEST_KERNEL;
+        if version(release).is_none_or(|found| found < (major, minor)) {
+            return Err(Obstacle::KernelCannot(format!(
+                "{release} is older than {major}.{minor}, the oldest kernel that rmcp was built on"
+            )));
+        }
         let headers = headers.map_or_else(
             || root.path(format!("{MODULES}/{release}/build")),
             Path::to_path_buf,
@@ -153,13 +162,18 @@ impl Requirements {
     /// # Errors
     ///
     /// The first that is missing or of the wrong version.
-    pub fn tools(self) -> Result<Ready, Obstacle> {
+    pub fn tools(self, root: &Root) -> Result<Ready, Obstacle> {
         let rustc = self.rustc()?;
         let bindgen = process::find("bindgen")
             .ok_or_else(|| missing("bindgen was not found", "install the package bindgen"))?;
         let cc = self.cc()?;
+        if process::find("dkms").is_none() {
+            return Err(missing("dkms was not found", "install the package dkms"));
+        }
         let metadata = if self.headers.join("rust/libkernel.rmeta").is_file() {
             Metadata::Headers
+        } else if RustTree::of(root, &self.release).fits(&self, &rustc) {
+            Metadata::Built
         } else {
             self.source(&rustc)?
         };
@@ -256,7 +270,10 @@ impl Requirements {
                 ));
             }
         }
-        for (header, package) in [("/usr/include/libelf.h", "libelf-dev")] {
+        for (header, package) in [
+            ("/usr/include/libelf.h", "libelf-dev"),
+            ("/usr/include/openssl/opensslv.h", "libssl-dev"),
+        ] {
             if !Path::new(header).is_file() {
                 return Err(missing(
                     format!("{header} was not found"),
@@ -307,6 +324,12 @@ impl Requirements {
     }
 }
 
+/// The first two numbers of a release.
+fn version(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
 fn no_headers(release: &str) -> Obstacle {
     missing(
         format!("the headers of {release} were not found ({MODULES}/{release}/build)"),
@@ -338,4 +361,25 @@ pub fn base_btf(root: &Root, release: &str) -> Option<PathBuf> {
             root.path(format!("{MODULES}/{release}/vmlinuz")),
         ])
         .find(|path| path.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version;
+    use proptest::prelude::*;
+
+    #[test]
+    fn releases_are_compared_by_number() {
+        assert_eq!(version("7.2.12+deb13-amd64"), Some((7, 2)));
+        assert_eq!(version("6.18-rc1"), Some((6, 18)));
+        assert!(version("7.10.1") > version("7.2.1") && version("10.0") > version("7.2"));
+        assert_eq!(version("unknown"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_release_panics(release: String) {
+            version(&release);
+        }
+    }
 }

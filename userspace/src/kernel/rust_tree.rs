@@ -3,7 +3,7 @@
 //! The kernel's Rust metadata where the headers lack it: built once from the distribution's source,
 //! kept in a build tree of rmcp's own that links to the headers. No other package's file is written.
 
-use super::{Config, Requirements};
+use super::{Config, Requirements, MODULES};
 use crate::fingerprint::fnv1a64;
 use crate::process;
 use crate::report::Terminal;
@@ -17,6 +17,9 @@ use std::process::Command;
 
 /// Where the trees are, one directory per kernel.
 pub const TREES: &str = "/var/lib/rmcp/kernels";
+
+/// Put after the name of a tree while it is being made.
+const BUILDING: &str = ".building";
 
 /// What a build tree takes from the headers as it is.
 const LINKED: [&str; 7] = [
@@ -61,7 +64,27 @@ impl RustTree {
         self.directory.join("tree")
     }
 
-    /// Makes the tree from the source archive, unless the one there was made from the same.
+    /// Whether the tree is there and was made for this very kernel and compiler.
+    pub fn fits(&self, kernel: &Requirements, rustc: &Path) -> bool {
+        let found = fs::read_to_string(self.directory.join("key")).ok();
+        found.is_some() && found == key(kernel, rustc).ok()
+    }
+
+    /// Removes the trees of kernels that are not installed any more.
+    ///
+    /// # Errors
+    ///
+    /// When one cannot be removed.
+    pub fn remove_obsolete(root: &Root) -> Result<()> {
+        for release in root.list(TREES) {
+            if !root.exists(format!("{MODULES}/{release}")) && !release.ends_with(BUILDING) {
+                remove(&root.path(format!("{TREES}/{release}")))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the tree from the source archive.
     ///
     /// # Errors
     ///
@@ -75,17 +98,13 @@ impl RustTree {
         cc: &Path,
         archive: &Path,
     ) -> Result<()> {
-        let key = key(kernel, rustc, archive)?;
-        let key_file = self.directory.join("key");
-        if fs::read_to_string(&key_file).is_ok_and(|found| found == key) {
-            return Ok(());
-        }
+        let key = key(kernel, rustc)?;
         terminal.progress(&format!(
             "{}: its headers lack the Rust metadata; building it once from {} (about two minutes)",
             kernel.release,
             archive.display()
         ));
-        let work = steps::with_suffix(&self.directory, ".building");
+        let work = steps::with_suffix(&self.directory, BUILDING);
         remove(&work)?;
         fs::create_dir_all(&work).with_context(|| format!("cannot make {}", work.display()))?;
         let made = Build {
@@ -110,22 +129,19 @@ impl RustTree {
     }
 }
 
-/// What the metadata depends on.
-fn key(kernel: &Requirements, rustc: &Path, archive: &Path) -> Result<String> {
+/// What the metadata depends on. The source is not in it: it must be of the headers' version, and
+/// a newer one of the same name does not make an older kernel's metadata wrong.
+fn key(kernel: &Requirements, rustc: &Path) -> Result<String> {
     let hash = |path: PathBuf| -> Result<String> {
         let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         Ok(format!("{:016x}", fnv1a64(&bytes)))
     };
-    let source =
-        fs::metadata(archive).with_context(|| format!("cannot read {}", archive.display()))?;
     Ok(format!(
-        "config {}\nsymbols {}\n{}source {} of {} bytes\nheaders {}\n",
+        "config {}\nsymbols {}\n{}headers {}\n",
         hash(kernel.headers.join(".config"))?,
         hash(kernel.headers.join("Module.symvers"))?,
         process::capture(rustc, &["--version"])?,
-        archive.display(),
-        source.len(),
-        kernel.headers.display(),
+        fs::canonicalize(&kernel.headers)?.display(),
     ))
 }
 

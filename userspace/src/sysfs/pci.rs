@@ -12,6 +12,18 @@ const VENDOR_AMD: &str = "0x1002";
 /// PCI base class 03: display controllers.
 const CLASS_DISPLAY: &str = "0x03";
 
+/// Cyan Skillfish (`amdgpu_drv.c`): the one guarded chip that amdgpu may drive without an IP
+/// discovery table (`amdgpu_discovery_set_ip_blocks`).
+const CYAN_SKILLFISH: [&str; 7] = [
+    "1002:13db",
+    "1002:13f9",
+    "1002:13fa",
+    "1002:13fb",
+    "1002:13fc",
+    "1002:13fe",
+    "1002:143f",
+];
+
 /// A display controller made by AMD.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Gpu {
@@ -23,6 +35,25 @@ pub struct Gpu {
     pub driver: Option<String>,
     /// Known once amdgpu has read the IP discovery table.
     pub gc_version: Option<GcVersion>,
+    /// Whether its driver has finished with its probe and offers it to user space.
+    pub up: bool,
+}
+
+impl Gpu {
+    /// Whether its driver shows that it is none of the chips that rmcp guards, though its GC
+    /// version is not known: radeon drives only older ones, and amdgpu reads the version of every
+    /// guarded chip but one.
+    pub fn cannot_be_covered(&self) -> bool {
+        match self.driver.as_deref() {
+            Some("radeon") => true,
+            Some("amdgpu") => {
+                self.up
+                    && self.gc_version.is_none()
+                    && !CYAN_SKILLFISH.contains(&self.pci_id.as_str())
+            }
+            _ => false,
+        }
+    }
 }
 
 /// The directory of a PCI function in sysfs.
@@ -52,6 +83,7 @@ pub fn gpus(root: &Root) -> io::Result<Vec<Gpu>> {
                 .ok()
                 .and_then(|link| Some(link.file_name()?.to_str()?.to_owned())),
             gc_version: discovered_gc(root, &device)?,
+            up: root.exists(format!("{device}/drm")),
             bdf,
         });
     }

@@ -61,23 +61,72 @@ fn a_dry_run_changes_nothing() {
     assert!(!tree.path("/etc").exists() && !tree.path("/usr").exists());
 }
 
+/// A system on which `install` has done its work.
+fn installed() -> Tree {
+    let tree = able();
+    tree.source()
+        .write("/var/lib/dkms/rmcp/1.0/source", "")
+        .write(
+            &format!("/lib/modules/{RELEASE}/updates/dkms/rmcp.ko.xz"),
+            "",
+        )
+        .write("/etc/modprobe.d/rmcp.conf", "softdep amdgpu pre: rmcp");
+    tree
+}
+
+/// The dkms verbs and other steps of a plan.
+fn steps(tree: &Tree) -> Vec<String> {
+    let seen = plan(tree);
+    assert_eq!(seen.code, 0, "{seen:?}");
+    let steps = seen.json()["steps"].clone();
+    let name = |step: &serde_json::Value| {
+        let verb = step["command"][1].as_str().or(step["do"].as_str());
+        verb.unwrap().to_owned()
+    };
+    steps.as_array().unwrap().iter().map(name).collect()
+}
+
 #[test]
 fn what_is_in_place_is_not_done_again() {
+    assert_eq!(steps(&installed()), Vec::<String>::new());
+}
+
+#[test]
+fn only_what_is_missing_is_done() {
+    let tree = installed();
+    tree.remove("/etc/modprobe.d/rmcp.conf");
+    assert_eq!(steps(&tree), ["write"]);
+
+    let tree = installed();
+    tree.remove(&format!("/lib/modules/{RELEASE}/updates/dkms/rmcp.ko.xz"));
+    assert_eq!(steps(&tree), ["install"]);
+}
+
+#[test]
+fn a_module_of_older_source_is_built_anew() {
+    let tree = installed();
+    tree.write("/usr/src/rmcp-1.0/kmod/rmcp.rs", "// older");
+    assert_eq!(steps(&tree), ["unbuild", "source", "install"]);
+}
+
+#[test]
+fn a_softdep_that_stands_elsewhere_will_do() {
+    let tree = installed();
+    tree.remove("/etc/modprobe.d/rmcp.conf")
+        .write("/etc/modprobe.d/mine.conf", "softdep amdgpu pre: rmcp");
+    assert_eq!(steps(&tree), Vec::<String>::new());
+}
+
+#[test]
+fn an_older_kernel_is_passed_over_as_dkms_passes_it_over() {
     let tree = able();
-    tree.write(
-        &format!("/lib/modules/{RELEASE}/updates/dkms/rmcp.ko.xz"),
-        "",
-    );
-    tree.write("/var/lib/dkms/rmcp/1.0/source", "");
-    let steps = plan(&tree).json()["steps"].clone();
-    // The source is not the one that the module was built from, so that all is built anew.
-    let commands: Vec<_> = steps
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter_map(|step| Some(step["command"][1].as_str()?.to_owned()))
-        .collect();
-    assert_eq!(commands, ["remove", "add", "install"]);
+    tree.write("/lib/modules/6.18.15/kernel/x", "")
+        .write("/lib/modules/6.18.15/build/.config", "CONFIG_RUST=y");
+    let kernels = plan(&tree).json()["kernels"].clone();
+    let obstacle = kernels[0]["obstacle"].as_str().unwrap();
+    assert!(obstacle.contains("older than 7.2"), "{obstacle}");
+    assert!(kernels[1]["obstacle"].is_null());
+    assert_eq!(steps(&tree), ["source", "add", "install", "write"]);
 }
 
 #[test]
@@ -129,7 +178,7 @@ fn uninstall_names_what_it_would_remove() {
         (seen.code, seen.out.trim()),
         (0, "rmcp is not installed: nothing to do")
     );
-    tree.write("/etc/modprobe.d/rmcp.conf", "x")
+    tree.write("/etc/modprobe.d/rmcp.conf", "softdep amdgpu pre: rmcp")
         .write("/usr/src/rmcp-1.0/dkms.conf", "x")
         .write("/var/lib/rmcp/kernels/x", "x")
         .write("/var/lib/dkms/rmcp/1.0/source", "x");
@@ -149,4 +198,27 @@ fn uninstall_names_what_it_would_remove() {
         ]
     );
     assert_eq!(steps[0]["command"][1], "remove");
+}
+
+#[test]
+fn uninstall_keeps_what_the_user_wrote() {
+    let tree = installed();
+    tree.write(
+        "/etc/modprobe.d/rmcp.conf",
+        "options rmcp noretry=-1\nsoftdep amdgpu pre: rmcp",
+    );
+    let steps = tree.run(&["uninstall", "--dry-run", "--json"]).json();
+    let conf = steps
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|step| step["path"] == "/etc/modprobe.d/rmcp.conf")
+        .unwrap();
+    assert_eq!(conf["do"], "write");
+}
+
+#[test]
+fn a_word_that_no_command_knows_is_an_error_not_a_verdict() {
+    assert_eq!(Tree::new().run(&["status", "--bogus"]).code, 1);
+    assert_eq!(Tree::new().run(&["--help"]).code, 0);
 }

@@ -197,3 +197,29 @@ fn a_file_in_etc_masks_its_namesake_in_usr() {
     tree.write("/etc/modprobe.d/rmcp.conf", "# nothing");
     assert_eq!(softdep(&tree), serde_json::Value::Null);
 }
+
+#[test]
+fn older_gpus_without_a_discovery_table_are_not_rmcps() {
+    for driver in ["amdgpu", "radeon"] {
+        let tree = Tree::new();
+        tree.pci(BDF, "0x1002", "0x67df", "0x030000")
+            .bind(BDF, driver);
+        assert_eq!(status(&tree).code, 3, "{driver}");
+    }
+    let tree = enforced();
+    tree.pci("0000:02:00.0", "0x1002", "0x67df", "0x030000")
+        .bind("0000:02:00.0", "amdgpu");
+    assert_eq!(status(&tree).code, 0);
+    // Cyan Skillfish is rmcp's, and has no table.
+    let tree = Tree::new();
+    tree.pci(BDF, "0x1002", "0x13fe", "0x030000")
+        .bind(BDF, "amdgpu");
+    assert_eq!(status(&tree).code, 2);
+}
+
+#[test]
+fn what_cannot_be_read_in_modprobe_d_is_passed_over() {
+    let tree = enforced();
+    tree.write("/etc/modprobe.d/directory.conf/file", "x");
+    assert_eq!(status(&tree).code, 0);
+}

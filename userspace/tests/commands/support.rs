@@ -49,6 +49,16 @@ impl Tree {
         self
     }
 
+    /// The module's source as `install` writes it.
+    pub(crate) fn source(&self) -> &Self {
+        for file in rmcp_kctl::source::FILES {
+            let path = self.path(&format!("/usr/src/rmcp-1.0/{}", file.path));
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, file.text).unwrap();
+        }
+        self
+    }
+
     pub(crate) fn remove(&self, absolute: &str) -> &Self {
         fs::remove_file(self.path(absolute)).unwrap();
         self
@@ -57,15 +67,22 @@ impl Tree {
     /// A display controller of AMD that amdgpu drives and has read the discovery table of.
     pub(crate) fn gpu(&self, bdf: &str, device: &str, gc: [u8; 3]) -> &Self {
         let directory = format!("/sys/bus/pci/devices/{bdf}");
-        self.pci(bdf, "0x1002", device, "0x030000");
+        self.pci(bdf, "0x1002", device, "0x030000")
+            .bind(bdf, "amdgpu");
         for (name, number) in ["major", "minor", "revision"].iter().zip(gc) {
             let file = format!("{directory}/ip_discovery/die/0/GC/0/{name}");
             self.write(&file, &number.to_string());
         }
-        fs::create_dir_all(self.path("/sys/bus/pci/drivers/amdgpu")).unwrap();
-        let link = self.path(&format!("{directory}/driver"));
-        symlink(Path::new("../../drivers/amdgpu"), link).unwrap();
         self
+    }
+
+    /// Binds a PCI function to a driver, which offers it to user space.
+    pub(crate) fn bind(&self, bdf: &str, driver: &str) -> &Self {
+        let directory = format!("/sys/bus/pci/devices/{bdf}");
+        fs::create_dir_all(self.path(&format!("/sys/bus/pci/drivers/{driver}"))).unwrap();
+        let link = self.path(&format!("{directory}/driver"));
+        symlink(Path::new("../../drivers").join(driver), link).unwrap();
+        self.write(&format!("{directory}/drm/card0/dev"), "226:0")
     }
 
     /// Any PCI function.

@@ -10,6 +10,12 @@ const TIMES: usize = 20;
 
 pub(super) fn twenty_times(vm: &mut Vm) -> Result<()> {
     start_enforced(vm)?;
+    // The list that must be empty later is one that shows probes.
+    let probes = vm.guest.check("cat /sys/kernel/debug/kprobes/list")?;
+    ensure!(
+        probes.lines().count() == 3,
+        "rmcp has the probes {probes:?}, expected are three"
+    );
     for _ in 0..TIMES {
         vm.guest.check("rmmod rmcp")?;
         expect_nothing_left(vm)?;
@@ -37,7 +43,7 @@ pub(super) fn twenty_times(vm: &mut Vm) -> Result<()> {
 fn expect_nothing_left(vm: &mut Vm) -> Result<()> {
     let directory = vm.gpu_file("rmcp");
     let found = vm.guest.check(&format!(
-        "cat /sys/kernel/debug/kprobes/list; ls -d {directory} 2>/dev/null || true"
+        "cat /sys/kernel/debug/kprobes/list && {{ ls -d {directory} 2>/dev/null || true; }}"
     ))?;
     ensure!(
         found.is_empty(),
