@@ -342,10 +342,11 @@ impl Key {
 
     fn finish(self) -> String {
         let digest = self.0.finalize();
-        digest[..8]
+        let first = digest
             .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+            .take(8)
+            .fold(0, |number: u64, byte| number << 8 | u64::from(*byte));
+        format!("{first:016x}")
     }
 }
 

@@ -47,7 +47,7 @@ pub fn run(root: &Root, terminal: &Terminal, args: &cli::Install) -> Result<Exit
     } else {
         plan.print(terminal);
     }
-    if !plan.kernels.iter().any(|kernel| kernel.obstacle.is_none()) {
+    if !plan.kernels.iter().any(Kernel::able) {
         bail!("no installed kernel can have rmcp; nothing was changed");
     }
     if args.dry_run || plan.steps.is_empty() {
@@ -58,6 +58,12 @@ pub fn run(root: &Root, terminal: &Terminal, args: &cli::Install) -> Result<Exit
     terminal
         .progress("installed; it takes effect at the next boot: reboot, then 'rmcp-kctl status'");
     Ok(Exit::Success)
+}
+
+impl Kernel {
+    fn able(&self) -> bool {
+        self.obstacle.is_none()
+    }
 }
 
 impl Plan {
@@ -97,6 +103,9 @@ impl Plan {
                 ),
             }
         }
+        if !self.kernels.iter().any(Kernel::able) {
+            return;
+        }
         if self.steps.is_empty() {
             terminal.line(Tone::Plain, "everything is in place: nothing to do");
         } else {
@@ -118,7 +127,7 @@ fn obstacle(root: &Root, release: &str) -> Option<Obstacle> {
 }
 
 fn plan_steps(root: &Root, kernels: &[Kernel]) -> Result<Vec<Step>> {
-    let able: Vec<&Kernel> = kernels.iter().filter(|k| k.obstacle.is_none()).collect();
+    let able: Vec<&Kernel> = kernels.iter().filter(|kernel| kernel.able()).collect();
     let mut steps = Vec::new();
     if able.is_empty() {
         return Ok(steps);
