@@ -72,8 +72,9 @@ version=$(versions "linux-headers-$KERNEL" | head -n1)
 [ -n "$version" ] || { echo "E: rmcp: the archive has no linux-headers-$KERNEL" >&2; exit 1; }
 versions "$rmcp_source" | grep -qxF "$version" ||
     { echo "E: rmcp: the archive has no $rmcp_source of version $version" >&2; exit 1; }
-printf "\nPackage: %s\nPin: version %s\nPin-Priority: 1001\n" "$rmcp_source" "$version" \
-    >>"$1/etc/apt/preferences.d/rmcp"'
+# Of the records that match a package, apt takes the first: this one is to come before the others.
+printf "Package: %s\nPin: version %s\nPin-Priority: 1001\n" "$rmcp_source" "$version" \
+    >"$1/etc/apt/preferences.d/00-rmcp-source"'
 
 log=$cache/rootfs-$key.log
 if ! as_root mmdebstrap --mode=root --variant=minbase --format=directory \
