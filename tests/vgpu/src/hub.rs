@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-//! The two VM hubs: contexts, TLB invalidation, page table walk, page faults.
+//! The two VM hubs: contexts, TLB invalidation, translation, page faults.
 //! There is no TLB and no cache in the model, so an invalidation is only acknowledged.
 
 use std::ops::Range;
@@ -9,6 +9,7 @@ use anyhow::Result;
 use crate::device::Device;
 use crate::ih::Interrupt;
 use crate::names::Names;
+use crate::page_table::{Shape, PAGE_SIZE, READABLE, VALID, WRITEABLE};
 use crate::vram::VRAM_SIZE;
 
 /// A VM hub. Each has its own sixteen contexts.
@@ -22,17 +23,6 @@ pub enum Hub {
 
 pub(crate) const CONTEXT_COUNT: usize = 16;
 const ENGINE_COUNT: u32 = 18;
-
-const PTE_VALID: u64 = 1 << 0;
-const PTE_SYSTEM: u64 = 1 << 1;
-const PTE_READABLE: u64 = 1 << 5;
-const PTE_WRITEABLE: u64 = 1 << 6;
-/// AMDGPU_PDE_PTE: the directory entry maps its whole range.
-const PDE_PTE: u64 = 1 << 54;
-const ADDRESS_MASK: u64 = 0x0000_FFFF_FFFF_F000;
-/// Directories are aligned to 64 bytes (`amdgpu_gmc_pd_addr`).
-const DIRECTORY_MASK: u64 = 0x0000_FFFF_FFFF_FFC0;
-const PAGE_SIZE: u64 = 4096;
 
 /// Addresses of one hub's registers. Those of further contexts and engines follow at a fixed
 /// distance (`ctx_distance`, `eng_distance` in `gfxhub_v2_0_init`).
@@ -182,51 +172,18 @@ impl Device {
         }
         let relative = (page - start) * PAGE_SIZE + address % PAGE_SIZE;
 
-        let depth = cntl >> 1 & 3; // PAGE_TABLE_DEPTH: levels above the page table
-        let block_bits = 9 + (cntl >> 3 & 0xF); // PAGE_TABLE_BLOCK_SIZE
-        let mut entry = pair(map.page_table_base);
-        let mut level = depth;
-        loop {
-            if entry & PTE_VALID == 0 {
-                return None;
-            }
-            let shift = match level {
-                0 => 12,
-                n => 12 + block_bits + 9 * (n - 1),
-            };
-            let bits = match level {
-                _ if level == depth => 64 - shift,
-                0 => block_bits,
-                _ => 9,
-            };
-            let index = relative >> shift & (u64::MAX >> (64 - bits));
-            entry = self.read_entry(entry, index)?;
-            let leaf = level == 0 || entry & PDE_PTE != 0;
-            if leaf {
-                let needed = PTE_VALID | if write { PTE_WRITEABLE } else { PTE_READABLE };
-                if entry & needed != needed {
-                    return None;
-                }
-                let target = (entry & ADDRESS_MASK) + (relative & ((1 << shift) - 1));
-                return Some(if entry & PTE_SYSTEM != 0 {
-                    Location::System(target)
-                } else {
-                    Location::Vram(target)
-                });
-            }
-            level -= 1;
+        let root = pair(map.page_table_base);
+        let entry = self.walk(root, Shape::from_context_cntl(cntl), relative)?;
+        let needed = VALID | if write { WRITEABLE } else { READABLE };
+        if entry.value & needed != needed {
+            return None;
         }
-    }
-
-    fn read_entry(&self, table: u64, index: u64) -> Option<u64> {
-        let address = (table & DIRECTORY_MASK) + index * 8;
-        let mut data = [0; 8];
-        let ok = if table & PTE_SYSTEM != 0 {
-            self.memory.read(address, &mut data)
+        let target = entry.target() + relative % entry.span;
+        Some(if entry.is_system() {
+            Location::System(target)
         } else {
-            self.vram.read(address, &mut data)
-        };
-        ok.then(|| u64::from_le_bytes(data))
+            Location::Vram(target)
+        })
     }
 
     /// Reads GPU virtual memory of a context of the graphics hub.
@@ -340,6 +297,7 @@ mod tests {
     use super::*;
     use crate::chip::CHIPS;
     use crate::log::Origin;
+    use crate::page_table::{PDE_PTE, SYSTEM};
 
     fn set(device: &mut Device, name: &str, value: u32) {
         let dword = device.names.dword(name).unwrap();
@@ -425,10 +383,10 @@ mod tests {
     fn a_flat_table_is_walked() {
         for chip in 0..CHIPS.len() {
             let device = flat(chip);
-            let flags = PTE_VALID | PTE_READABLE | PTE_WRITEABLE;
-            entry(&device, 0x10_0000 + 8 * 5, 0x4000_3000 | flags | PTE_SYSTEM);
+            let flags = VALID | READABLE | WRITEABLE;
+            entry(&device, 0x10_0000 + 8 * 5, 0x4000_3000 | flags | SYSTEM);
             entry(&device, 0x10_0000 + 8 * 6, 0x0070_0000 | flags);
-            entry(&device, 0x10_0000 + 8 * 7, 0x0070_0000 | PTE_READABLE);
+            entry(&device, 0x10_0000 + 8 * 7, 0x0070_0000 | READABLE);
             assert_eq!(
                 device.translate(Hub::Gfx, 0, 0x5008, false),
                 Some(Location::System(0x4000_3008))
@@ -465,12 +423,12 @@ mod tests {
         let device = four_levels();
         // Indices 1, 2, 3 in the directories and 4 in the page table.
         let address = 1 << 39 | 2 << 30 | 3 << 21 | 4 << 12 | 0x56;
-        entry(&device, 0x1_0000 + 8, 0x2_0000 | PTE_VALID);
-        entry(&device, 0x2_0000 + 8 * 2, 0x3_0000 | PTE_VALID);
-        entry(&device, 0x3_0000 + 8 * 3, 0x4_0000 | PTE_VALID);
+        entry(&device, 0x1_0000 + 8, 0x2_0000 | VALID);
+        entry(&device, 0x2_0000 + 8 * 2, 0x3_0000 | VALID);
+        entry(&device, 0x3_0000 + 8 * 3, 0x4_0000 | VALID);
         assert_eq!(device.translate(Hub::Gfx, 7, address, false), None);
         // A cached, uncacheable (MTYPE 3) system page, readable only.
-        let pte = 0x0003_0001_2345_6000 | PTE_VALID | PTE_SYSTEM | PTE_READABLE;
+        let pte = 0x0003_0001_2345_6000 | VALID | SYSTEM | READABLE;
         entry(&device, 0x4_0000 + 8 * 4, pte);
         assert_eq!(
             device.translate(Hub::Gfx, 7, address, false),
@@ -483,9 +441,9 @@ mod tests {
     #[test]
     fn a_directory_entry_can_map_2_mib() {
         let device = four_levels();
-        entry(&device, 0x1_0000, 0x2_0000 | PTE_VALID);
-        entry(&device, 0x2_0000, 0x3_0000 | PTE_VALID);
-        let flags = PDE_PTE | PTE_VALID | PTE_READABLE | PTE_WRITEABLE;
+        entry(&device, 0x1_0000, 0x2_0000 | VALID);
+        entry(&device, 0x2_0000, 0x3_0000 | VALID);
+        let flags = PDE_PTE | VALID | READABLE | WRITEABLE;
         entry(&device, 0x3_0000 + 8, 0x0080_0000 | flags);
         assert_eq!(
             device.translate(Hub::Gfx, 7, 0x20_0000 + 0x12_3456, true),
@@ -496,7 +454,7 @@ mod tests {
     #[test]
     fn accesses_cross_pages() {
         let device = flat(0);
-        let flags = PTE_VALID | PTE_READABLE | PTE_WRITEABLE;
+        let flags = VALID | READABLE | WRITEABLE;
         entry(&device, 0x10_0000, 0x9_0000 | flags);
         entry(&device, 0x10_0008, 0x5_0000 | flags);
         device.gpu_write(0, 0xFFE, &[1, 2, 3, 4]).unwrap();

@@ -19,6 +19,7 @@ mod ih;
 mod log;
 mod mmio;
 mod names;
+mod page_table;
 mod pci;
 mod sdma;
 mod server;
@@ -35,6 +36,7 @@ pub use chip::{chip, Chip, HwId, Ip, IpVersion, ShaderConfig, CHIPS};
 use device::Device;
 pub use hub::Hub;
 use hub::{Client, PageFault};
+pub use page_table::PageTableEntry;
 
 /// A handle on one emulated GPU. Clones share the device, so that one thread can serve it while
 /// another looks at its registers.
@@ -87,6 +89,13 @@ impl Gpu {
         let device = lock(&self.device);
         let values = device.contexts[hub as usize].values.get(context);
         values.cloned().unwrap_or_default()
+    }
+
+    /// The page-table entry of an address in the GPU virtual memory of a process. `root` is what the
+    /// process's CONTEXTn_PAGE_TABLE_BASE_ADDR would be; debugfs prints it as `pd_address` in
+    /// `dri/client-N/vm_pagetable_info`. `None` when no directory leads to the address.
+    pub fn page_table_entry(&self, root: u64, address: u64) -> Option<PageTableEntry> {
+        lock(&self.device).process_entry(root, address)
     }
 
     /// Accesses to registers the model has no name for: dword offset, reads, writes.
