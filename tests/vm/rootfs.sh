@@ -22,6 +22,8 @@ packages=(
     dkms make gcc gcc-14 bc bison flex libelf-dev libssl-dev libdw-dev python3-minimal cpio patch
     rustc cargo rust-src rustfmt rust-clippy bindgen clang
     qemu-guest-agent qemu-system-x86
+    # What scenarios run on the GPU, and the reader of BTF that rmcp's own is compared with.
+    libdrm-dev libhsa-runtime-dev rocminfo kexec-tools bpftool
 )
 # The kernel and QEMU come from backports, everything else from the release.
 preferences="Package: linux-* qemu-* seabios libslirp* ipxe-qemu
