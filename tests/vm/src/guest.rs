@@ -30,6 +30,14 @@ pub struct Guest {
     received: Vec<u8>,
 }
 
+/// A command that was started.
+#[derive(Debug)]
+pub struct Started {
+    /// Its shell's process ID in the guest, or its own if it begins with `exec`.
+    pub pid: u32,
+    command: String,
+}
+
 /// What a command left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
@@ -109,14 +117,29 @@ impl Guest {
 
     /// Runs a shell command, within a time limit.
     pub fn run_within(&mut self, limit: Duration, command: &str) -> Result<Output> {
-        let end = Instant::now() + limit;
+        let started = self.start(command)?;
+        self.finish(limit, &started)
+    }
+
+    /// Starts a shell command and lets it run. What it prints is kept for [`Guest::finish`].
+    pub fn start(&mut self, command: &str) -> Result<Started> {
         let arguments = json!({
             "path": "/bin/sh", "arg": ["-c", command], "capture-output": true,
         });
         let started = self
             .ask("guest-exec", &arguments)
             .with_context(|| format!("starting `{command}` in the guest"))?;
-        let pid = started["pid"].as_i64().context("guest-exec gave no pid")?;
+        let pid = started["pid"].as_u64().context("guest-exec gave no pid")?;
+        Ok(Started {
+            pid: pid.try_into()?,
+            command: command.to_owned(),
+        })
+    }
+
+    /// Waits until a command that was started has ended, within a time limit.
+    pub fn finish(&mut self, limit: Duration, started: &Started) -> Result<Output> {
+        let end = Instant::now() + limit;
+        let Started { pid, command } = started;
         loop {
             let answer = self
                 .ask("guest-exec-status", &json!({ "pid": pid }))

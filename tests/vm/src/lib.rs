@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![deny(unreachable_pub)]
 
+pub mod address_space;
 pub mod checkout;
 pub mod console;
 pub mod demo;

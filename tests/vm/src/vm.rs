@@ -2,6 +2,7 @@
 
 //! One booted guest with an emulated GPU: the machine, the way in, and the GPU's side.
 
+use crate::address_space::AddressSpace;
 use crate::checkout::Checkout;
 use crate::console;
 use crate::guest::Guest;
@@ -11,7 +12,7 @@ use crate::qemu::{self, Machine, Process, Qemu};
 use crate::report::Registers;
 use crate::rootfs::RootFs;
 use anyhow::{anyhow, bail, ensure, Context, Result};
-use rmcp_vgpu::{Chip, Gpu, Hub};
+use rmcp_vgpu::{Chip, Gpu, Hub, PageTableEntry};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::net::UnixStream;
@@ -175,6 +176,12 @@ impl Vm {
     /// How often the driver has written each of them.
     pub fn register_writes(&self) -> [[u64; 15]; 2] {
         [Hub::Gfx, Hub::Mm].map(|hub| contexts(self.gpu.gpu.0.context_cntl_writes(hub)))
+    }
+
+    /// The page-table entry of an address in a process's GPU virtual memory, as the GPU reads it.
+    /// `None` when no directory leads to the address.
+    pub fn page_table_entry(&self, space: &AddressSpace, address: u64) -> Option<PageTableEntry> {
+        self.gpu.gpu.0.page_table_entry(space.root, address)
     }
 
     /// Saves the console and the kernel log of the guest so far.
