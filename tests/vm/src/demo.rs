@@ -21,7 +21,7 @@ pub fn run(checkout: &Checkout, kctl: &Path, chip: &'static str, keep: bool) -> 
             let mut vm = Vm::boot(
                 bench,
                 &Boot {
-                    chip,
+                    chips: vec![chip],
                     variant,
                     before_init: None,
                 },

@@ -10,6 +10,7 @@ pub mod address_space;
 pub mod checkout;
 pub mod console;
 pub mod demo;
+pub mod gpu;
 pub mod guest;
 pub mod image;
 pub mod progress;

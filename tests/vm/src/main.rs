@@ -42,6 +42,9 @@ enum Command {
         /// Only with this GPU [default: each scenario's own]
         #[arg(long, value_parser = parse_chip)]
         gpu: Option<&'static str>,
+        /// The long ones too, which otherwise run only when a filter names them
+        #[arg(long)]
+        all: bool,
         /// Parts of names
         filters: Vec<String>,
     },
@@ -49,9 +52,9 @@ enum Command {
     Lint,
     /// Boot a guest and run one shell command in it
     Run {
-        /// The GPU
-        #[arg(long, default_value = "navi10", value_parser = parse_chip)]
-        gpu: &'static str,
+        /// The GPU, or several: navi10,navi21
+        #[arg(long, default_value = "navi10", value_delimiter = ',', value_parser = parse_chip)]
+        gpu: Vec<&'static str>,
         /// What is installed in the guest
         #[arg(long, default_value = "rmcp")]
         guest: Variant,
@@ -80,7 +83,7 @@ fn run(cli: &Cli) -> Result<bool> {
     };
     match &cli.command {
         Command::Demo { gpu, keep } => demo::run(&checkout, &kctl, gpu, *keep),
-        Command::Test { gpu, filters } => scenario::run(&checkout, &kctl, *gpu, filters),
+        Command::Test { gpu, all, filters } => scenario::run(&checkout, &kctl, *gpu, *all, filters),
         Command::Lint => {
             image::lint(&checkout, &RootFs::get(&checkout)?, &kctl)?;
             println!("the module's source: ok");
@@ -93,7 +96,7 @@ fn run(cli: &Cli) -> Result<bool> {
         } => {
             let bench = Bench::prepare(&checkout, &kctl, [*guest])?;
             let boot = Boot {
-                chip: gpu,
+                chips: gpu.clone(),
                 variant: *guest,
                 before_init: None,
             };

@@ -19,6 +19,8 @@ const PROGRAM: &str = "qemu-system-x86_64";
 const PROBE: Duration = Duration::from_secs(20);
 /// What the kernel prints when `/bin/true`, run as init, has ended well.
 const PROBE_DONE: &str = "Attempted to kill init! exitcode=0x00000000";
+/// Where the root ports of the emulated GPUs begin on the root bus, above all that QEMU places itself.
+const FIRST_PORT: usize = 0x10;
 
 /// A QEMU that knows vfio-user, and how it runs guests here.
 #[derive(Debug)]
@@ -174,8 +176,8 @@ pub struct Machine<'a> {
     pub append: &'a str,
     /// A shell command that runs as root before init.
     pub before_init: Option<&'a str>,
-    /// Where the emulated GPU listens.
-    pub gpu: &'a Path,
+    /// Where the emulated GPUs listen.
+    pub gpus: &'a [PathBuf],
     /// Where the sockets and logs are.
     pub directory: &'a Path,
 }
@@ -190,12 +192,7 @@ impl Machine<'_> {
         let agent = agent_socket(self.directory);
         let mut channel = OsString::from("socket,id=agent,server=on,wait=off,path=");
         channel.push(agent);
-        let gpu = serde_json::json!({
-            "driver": "vfio-user-pci",
-            "bus": "gpu-port",
-            "socket": { "type": "unix", "path": self.gpu.to_string_lossy() },
-        });
-        let pairs: [(&str, OsString); 7] = [
+        let mut pairs: Vec<(&str, OsString)> = vec![
             ("-drive", disk),
             ("-device", "virtio-blk-pci,drive=disk".into()),
             ("-chardev", channel),
@@ -204,9 +201,21 @@ impl Machine<'_> {
                 "-device",
                 "virtserialport,chardev=agent,name=org.qemu.guest_agent.0".into(),
             ),
-            ("-device", "pcie-root-port,id=gpu-port,chassis=1".into()),
-            ("-device", gpu.to_string().into()),
         ];
+        for (index, socket) in self.gpus.iter().enumerate() {
+            let port = format!(
+                "pcie-root-port,id=gpu-port{index},chassis={},addr={:#x}",
+                index + 1,
+                FIRST_PORT + index
+            );
+            let gpu = serde_json::json!({
+                "driver": "vfio-user-pci",
+                "bus": format!("gpu-port{index}"),
+                "socket": { "type": "unix", "path": socket.to_string_lossy() },
+            });
+            pairs.push(("-device", port.into()));
+            pairs.push(("-device", gpu.to_string().into()));
+        }
         for (option, value) in pairs {
             arguments.push(option.into());
             arguments.push(value);
@@ -225,6 +234,15 @@ impl Machine<'_> {
         }
         line
     }
+}
+
+/// The directory, in the guest's sysfs, of the root port that an emulated GPU is plugged into: what
+/// is below it is that GPU, whatever its number on the bus.
+pub fn root_port(index: usize) -> String {
+    format!(
+        "/sys/devices/pci0000:00/0000:00:{:02x}.0",
+        FIRST_PORT + index
+    )
 }
 
 /// What every machine has: processors, memory that the emulated GPU can share, a serial console.
@@ -348,7 +366,7 @@ mod tests {
             image: &image,
             append: "amdgpu.noretry=0",
             before_init: None,
-            gpu: Path::new("/run/gpu"),
+            gpus: &["/run/gpu0".into(), "/run/gpu1".into()],
             directory: Path::new("/run"),
         };
         let arguments = machine.arguments(Accelerator::Tcg);
@@ -357,7 +375,8 @@ mod tests {
             "-accel tcg,thread=multi",
             "share=on",
             "snapshot=on,file=/cache/guest/disk.ext4",
-            r#"{"bus":"gpu-port","driver":"vfio-user-pci","socket":{"path":"/run/gpu","type":"unix"}}"#,
+            "id=gpu-port0,chassis=1,addr=0x10",
+            r#"{"bus":"gpu-port1","driver":"vfio-user-pci","socket":{"path":"/run/gpu1","type":"unix"}}"#,
             "path=/run/agent",
             "root=/dev/vda rw amdgpu.noretry=0",
         ] {
@@ -367,13 +386,18 @@ mod tests {
     }
 
     #[test]
+    fn a_root_port_is_found_in_the_guest_where_it_was_put() {
+        assert_eq!(root_port(1), "/sys/devices/pci0000:00/0000:00:11.0");
+    }
+
+    #[test]
     fn a_command_before_init_is_inits_argument() {
         let image = Image::at(Path::new("/cache/guest"));
         let machine = Machine {
             image: &image,
             append: "",
             before_init: Some("touch /x"),
-            gpu: Path::new("/run/gpu"),
+            gpus: &[],
             directory: Path::new("/run"),
         };
         assert!(machine

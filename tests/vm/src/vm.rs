@@ -1,23 +1,22 @@
 // SPDX-License-Identifier: MIT
 
-//! One booted guest with an emulated GPU: the machine, the way in, and the GPU's side.
+//! One booted guest with emulated GPUs: the machine, the way in, and the GPUs' side.
 
 use crate::address_space::AddressSpace;
 use crate::checkout::Checkout;
 use crate::console;
+use crate::gpu::PluggedGpu;
 use crate::guest::Guest;
 use crate::image::{Image, Variant};
 use crate::progress::say;
 use crate::qemu::{self, Machine, Process, Qemu};
 use crate::report::Registers;
 use crate::rootfs::RootFs;
-use anyhow::{anyhow, bail, ensure, Context, Result};
-use rmcp_vgpu::{Chip, Gpu, Hub, PageTableEntry};
+use anyhow::{anyhow, Context, Result};
+use rmcp_vgpu::PageTableEntry;
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::thread::{self, sleep, JoinHandle};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -65,10 +64,10 @@ impl Bench {
 }
 
 /// What is booted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Boot {
-    /// The GPU that is plugged in.
-    pub chip: &'static str,
+    /// The GPUs that are plugged in.
+    pub chips: Vec<&'static str>,
     /// What is installed.
     pub variant: Variant,
     /// A shell command that runs as root before init.
@@ -81,8 +80,7 @@ pub struct Vm {
     /// The way in.
     pub guest: Guest,
     process: Process,
-    gpu: PluggedGpu,
-    bdf: String,
+    gpus: Vec<PluggedGpu>,
     directory: TempDir,
 }
 
@@ -90,7 +88,10 @@ impl Vm {
     /// Boots a guest and waits until it has settled. Nothing is done in it by hand.
     pub fn boot(bench: &Bench, boot: &Boot) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("rmcp-vm").tempdir()?;
-        let gpu = PluggedGpu::plug(boot.chip, directory.path())?;
+        let mut gpus = Vec::new();
+        for (port, chip) in boot.chips.iter().enumerate() {
+            gpus.push(PluggedGpu::plug(chip, port, directory.path())?);
+        }
         let image = bench
             .images
             .get(&boot.variant)
@@ -99,47 +100,68 @@ impl Vm {
             image,
             append: AMDGPU,
             before_init: boot.before_init,
-            gpu: &gpu.socket,
+            gpus: &gpus.iter().map(PluggedGpu::socket).collect::<Vec<_>>(),
             directory: directory.path(),
         })?;
         let begin = Instant::now();
         let booted = Guest::connect(&qemu::agent_socket(directory.path()), BOOT, || {
             process.check()?;
-            gpu.check()
+            gpus.iter().try_for_each(PluggedGpu::check)
         })
         .and_then(|mut guest| {
             guest.wait_until_settled()?;
-            let bdf = find_gpu(&mut guest)?;
-            Ok((guest, bdf))
+            for gpu in &mut gpus {
+                gpu.locate(&mut guest)?;
+            }
+            Ok(guest)
         })
         .map_err(|error| {
             let console = console::tail(&process.console());
             anyhow!("the guest did not boot: {error:#}\nits console ends with:\n{console}")
         });
-        let (guest, bdf) = booted?;
+        let guest = booted?;
         say(format_args!(
             "booted {} with {:?} in {} s",
-            boot.chip,
+            boot.chips.join(" and "),
             boot.variant,
             begin.elapsed().as_secs()
         ));
         Ok(Self {
             guest,
             process,
-            gpu,
-            bdf,
+            gpus,
             directory,
         })
     }
 
-    /// The GPU's PCI address in the guest.
-    pub fn bdf(&self) -> &str {
-        &self.bdf
+    /// Every emulated GPU, in the order of [`Boot::chips`].
+    pub fn gpus(&self) -> &[PluggedGpu] {
+        &self.gpus
     }
 
-    /// A file of the GPU in the guest's sysfs.
+    /// The first GPU: in most guests the only one.
+    pub fn gpu(&self) -> &PluggedGpu {
+        &self.gpus[0]
+    }
+
+    /// The first GPU's PCI address in the guest.
+    pub fn bdf(&self) -> &str {
+        self.gpu().bdf()
+    }
+
+    /// A file of the first GPU in the guest's sysfs.
     pub fn gpu_file(&self, name: &str) -> String {
-        format!("/sys/bus/pci/devices/{}/{name}", self.bdf)
+        self.gpu().file(name)
+    }
+
+    /// The first GPU's [`PluggedGpu::registers`].
+    pub fn registers(&self) -> Registers {
+        self.gpu().registers()
+    }
+
+    /// The first GPU's [`PluggedGpu::register_writes`].
+    pub fn register_writes(&self) -> [[u64; 15]; 2] {
+        self.gpu().register_writes()
     }
 
     /// The serial console's socket, for a person.
@@ -147,41 +169,32 @@ impl Vm {
         qemu::console_socket(self.directory.path())
     }
 
-    /// Waits until amdgpu has the GPU and offers it to user space.
+    /// Waits until amdgpu has every GPU and offers it to user space.
     pub fn wait_for_amdgpu(&mut self) -> Result<()> {
-        let up = format!(
-            "test -e /sys/bus/pci/drivers/amdgpu/{0} && ls /sys/bus/pci/devices/{0}/drm/card*/dev",
-            self.bdf
-        );
-        let result = self.guest.wait_for(DRIVER, "amdgpu brings the GPU up", &up);
-        result.with_context(|| {
-            let log = self
-                .guest
-                .check("dmesg | grep -iE 'amdgpu|rmcp' | tail -n 30");
-            format!(
-                "the kernel log's last words on it:\n{}",
-                log.unwrap_or_default()
-            )
-        })
-    }
-
-    /// What the driver left in the context registers, from the GPU's side.
-    pub fn registers(&self) -> Registers {
-        Registers {
-            gcvm: contexts(self.gpu.gpu.0.context_cntl(Hub::Gfx)),
-            mmvm: contexts(self.gpu.gpu.0.context_cntl(Hub::Mm)),
+        for gpu in &self.gpus {
+            let up = format!(
+                "test -e /sys/bus/pci/drivers/amdgpu/{0} && ls /sys/bus/pci/devices/{0}/drm/card*/dev",
+                gpu.bdf()
+            );
+            let what = format!("amdgpu brings the GPU {} up", gpu.bdf());
+            let result = self.guest.wait_for(DRIVER, &what, &up);
+            result.with_context(|| {
+                let log = self
+                    .guest
+                    .check("dmesg | grep -iE 'amdgpu|rmcp' | tail -n 30");
+                format!(
+                    "the kernel log's last words on it:\n{}",
+                    log.unwrap_or_default()
+                )
+            })?;
         }
-    }
-
-    /// How often the driver has written each of them.
-    pub fn register_writes(&self) -> [[u64; 15]; 2] {
-        [Hub::Gfx, Hub::Mm].map(|hub| contexts(self.gpu.gpu.0.context_cntl_writes(hub)))
+        Ok(())
     }
 
     /// The page-table entry of an address in a process's GPU virtual memory, as the GPU reads it.
     /// `None` when no directory leads to the address.
     pub fn page_table_entry(&self, space: &AddressSpace, address: u64) -> Option<PageTableEntry> {
-        self.gpu.gpu.0.page_table_entry(space.root, address)
+        self.gpu().page_table_entry(space, address)
     }
 
     /// Saves the console and the kernel log of the guest so far.
@@ -192,79 +205,5 @@ impl Vm {
         let log = self.guest.check("dmesg")?;
         fs::write(to.join("dmesg"), log)?;
         Ok(())
-    }
-}
-
-/// Contexts 1 to 15, those of user space; context 0 is the kernel's own.
-fn contexts<T: Copy + Default>(all: [T; 16]) -> [T; 15] {
-    let mut users = [T::default(); 15];
-    users.copy_from_slice(&all[1..]);
-    users
-}
-
-/// The one AMD GPU of the guest.
-fn find_gpu(guest: &mut Guest) -> Result<String> {
-    let found = guest.check("cd /sys/bus/pci/devices && grep -l 0x1002 */vendor | cut -d/ -f1")?;
-    match found.split_whitespace().collect::<Vec<_>>().as_slice() {
-        [bdf] => Ok((*bdf).to_owned()),
-        others => bail!("the guest has the AMD devices {others:?}, one is expected"),
-    }
-}
-
-/// An emulated GPU and the thread that serves it.
-#[derive(Debug)]
-struct PluggedGpu {
-    gpu: Handle,
-    socket: PathBuf,
-    thread: JoinHandle<Result<()>>,
-}
-
-/// [`Gpu`] with a `Debug` of its own.
-struct Handle(Gpu);
-
-impl std::fmt::Debug for Handle {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.0.chip().name)
-    }
-}
-
-impl PluggedGpu {
-    fn plug(chip: &str, directory: &Path) -> Result<Self> {
-        let chip: &'static Chip = rmcp_vgpu::chip(chip)
-            .with_context(|| format!("the emulated GPU can't be a {chip:?}"))?;
-        let gpu = Gpu::new(chip)?;
-        let socket = directory.join("gpu");
-        let thread = {
-            let (gpu, socket) = (gpu.clone(), socket.clone());
-            thread::spawn(move || gpu.serve(&socket))
-        };
-        let plugged = Self {
-            gpu: Handle(gpu),
-            socket,
-            thread,
-        };
-        let end = Instant::now() + Duration::from_secs(10);
-        while !plugged.socket.exists() {
-            plugged.check()?;
-            ensure!(Instant::now() < end, "the emulated GPU opened no socket");
-            sleep(Duration::from_millis(10));
-        }
-        Ok(plugged)
-    }
-
-    /// An error when nobody serves the GPU any more.
-    fn check(&self) -> Result<()> {
-        ensure!(
-            !self.thread.is_finished(),
-            "the emulated GPU stopped: its connection to QEMU was closed or failed"
-        );
-        Ok(())
-    }
-}
-
-impl Drop for PluggedGpu {
-    fn drop(&mut self) {
-        // A server that no QEMU came to still waits for one; this is its visitor.
-        let _ = UnixStream::connect(&self.socket);
     }
 }

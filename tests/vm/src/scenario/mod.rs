@@ -15,6 +15,7 @@ mod parameter;
 mod reload;
 mod support;
 mod tampered;
+mod two;
 
 use crate::checkout::Checkout;
 use crate::image::Variant;
@@ -40,16 +41,18 @@ struct Scenario {
     before_init: Option<&'static str>,
     /// Whether no other scenario shares its boot.
     alone: bool,
+    /// Whether it takes so long that it only runs when it is asked for.
+    long: bool,
     run: fn(&mut Vm) -> Result<()>,
 }
 
-/// Which GPU a scenario needs.
+/// Which GPUs a scenario needs.
 #[derive(Debug)]
 enum On {
     /// The one that was asked for, or any.
     Any,
-    /// This one.
-    Only(&'static str),
+    /// These.
+    Only(&'static [&'static str]),
 }
 
 const FINGERPRINT: Option<&str> = Some("/usr/local/lib/rmcp-tests/replace fingerprint");
@@ -57,14 +60,20 @@ const MISSING: Option<&str> = Some("/usr/local/lib/rmcp-tests/replace missing");
 const BROKEN: Option<&str> = Some("/usr/local/lib/rmcp-tests/replace broken");
 
 /// Every scenario, in the order in which those of one boot run.
-const ALL: [Scenario; 13] = [
-    scenario("boot-navi10", On::Only("navi10"), None, boot::enforces),
+const ALL: [Scenario; 14] = [
+    scenario("boot-navi10", On::Only(&["navi10"]), None, boot::enforces),
     // Long, and rmcp is gone after it.
     Scenario {
         alone: true,
         ..scenario("package", On::Any, None, package::dkms_then_uninstall)
     },
-    scenario("boot-navi21", On::Only("navi21"), None, boot::enforces),
+    scenario("boot-navi21", On::Only(&["navi21"]), None, boot::enforces),
+    scenario(
+        "two",
+        On::Only(&["navi10", "navi21"]),
+        None,
+        two::each_by_itself,
+    ),
     scenario("mtype", On::Any, None, mtype::cc_leaves_as_nc),
     scenario("parameter", On::Any, None, parameter::out_of_range),
     scenario("order", On::Any, None, order::amdgpu_first),
@@ -97,6 +106,7 @@ const fn scenario(
         variant: Variant::Tests,
         before_init,
         alone: false,
+        long: false,
         run,
     }
 }
@@ -104,17 +114,21 @@ const fn scenario(
 impl Scenario {
     fn boot(&self, chip: Option<&'static str>) -> Boot {
         Boot {
-            chip: match self.on {
-                On::Only(only) => only,
-                On::Any => chip.unwrap_or("navi10"),
+            chips: match self.on {
+                On::Only(chips) => chips.to_vec(),
+                On::Any => vec![chip.unwrap_or("navi10")],
             },
             variant: self.variant,
             before_init: self.before_init,
         }
     }
 
-    fn wanted(&self, filters: &[String]) -> bool {
-        filters.is_empty() || filters.iter().any(|filter| self.name.contains(filter))
+    fn wanted(&self, all: bool, filters: &[String]) -> bool {
+        if filters.is_empty() {
+            all || !self.long
+        } else {
+            filters.iter().any(|filter| self.name.contains(filter))
+        }
     }
 }
 
@@ -126,17 +140,19 @@ enum Outcome {
     Skipped(String),
 }
 
-/// Runs the scenarios whose names contain one of the filters; the answer is whether none failed.
+/// Runs the scenarios whose names contain one of the filters, without any those that are not long,
+/// or all; the answer is whether none failed.
 pub fn run(
     checkout: &Checkout,
     kctl: &Path,
     chip: Option<&'static str>,
+    all: bool,
     filters: &[String],
 ) -> Result<bool> {
     let (mut groups, mut outcomes) = (Vec::<(Boot, Vec<&Scenario>)>::new(), Vec::new());
-    for scenario in ALL.iter().filter(|scenario| scenario.wanted(filters)) {
+    for scenario in ALL.iter().filter(|scenario| scenario.wanted(all, filters)) {
         if let (On::Only(only), Some(chip)) = (&scenario.on, chip) {
-            if *only != chip {
+            if *only != [chip] {
                 let why = format!("the GPU asked for is {chip}");
                 outcomes.push(print(scenario, Outcome::Skipped(why)));
                 continue;
@@ -250,9 +266,9 @@ mod tests {
     fn a_filter_is_a_part_of_the_name() {
         let names = |filters: &[&str]| {
             let filters: Vec<String> = filters.iter().map(|f| (*f).to_owned()).collect();
-            ALL.iter().filter(|s| s.wanted(&filters)).count()
+            ALL.iter().filter(|s| s.wanted(false, &filters)).count()
         };
-        assert_eq!(names(&[]), ALL.len());
+        assert_eq!(names(&[]), ALL.iter().filter(|s| !s.long).count());
         assert_eq!(names(&["tampered"]), 2);
         assert_eq!(names(&["missing", "mtype"]), 2);
         assert_eq!(names(&["nothing"]), 0);
@@ -261,7 +277,9 @@ mod tests {
     #[test]
     fn every_gpu_that_a_scenario_names_can_be_emulated() {
         for scenario in &ALL {
-            assert!(rmcp_vgpu::chip(scenario.boot(None).chip).is_some());
+            for chip in scenario.boot(None).chips {
+                assert!(rmcp_vgpu::chip(chip).is_some(), "{chip}");
+            }
         }
     }
 

@@ -15,7 +15,7 @@ type Types = [(&'static str, u32); 5];
 /// The hardware's numbers: NC 0, WC 1, CC 2, UC 3. The driver's default is NC.
 const DRIVER: Types = [("DEFAULT", 0), ("NC", 0), ("WC", 1), ("CC", 2), ("UC", 3)];
 /// What rmcp makes of CC unless told otherwise.
-const NC: u32 = 0;
+pub(super) const NC: u32 = 0;
 
 pub(super) fn cc_leaves_as_nc(vm: &mut Vm) -> Result<()> {
     start_enforced(vm)?;
@@ -23,7 +23,7 @@ pub(super) fn cc_leaves_as_nc(vm: &mut Vm) -> Result<()> {
 
     // Without rmcp the same request arrives as CC: the probe does see what the driver makes of it.
     vm.guest.check("rmmod rmcp")?;
-    expect_types(vm, DRIVER)?;
+    expect_types(vm, 0, DRIVER)?;
     expect_healthy_kernel(vm)
 }
 
@@ -37,12 +37,18 @@ pub(super) enum Counted {
 
 /// A request for CC must end as this type and be counted so; every other type as ever.
 pub(super) fn expect_counted(vm: &mut Vm, cc: u32, counted: Counted) -> Result<()> {
-    let before = counters(vm)?;
+    expect_counted_on(vm, 0, cc, counted)
+}
+
+/// [`expect_counted`] on the GPU of this index.
+pub(super) fn expect_counted_on(vm: &mut Vm, gpu: usize, cc: u32, counted: Counted) -> Result<()> {
+    let before = counters(vm, gpu)?;
     expect_types(
         vm,
+        gpu,
         DRIVER.map(|(name, mtype)| (name, if name == "CC" { cc } else { mtype })),
     )?;
-    let after = counters(vm)?;
+    let after = counters(vm, gpu)?;
     let more = match counted {
         Counted::NotAtAll => [0, 0],
         Counted::Seen => [1, 0],
@@ -56,16 +62,16 @@ pub(super) fn expect_counted(vm: &mut Vm, cc: u32, counted: Counted) -> Result<(
 }
 
 /// `mtype_cc_requests` and `mtype_cc_rewritten`.
-fn counters(vm: &mut Vm) -> Result<[u64; 2]> {
+fn counters(vm: &mut Vm, gpu: usize) -> Result<[u64; 2]> {
     let mut counts = [0; 2];
     for (count, name) in counts.iter_mut().zip(["requests", "rewritten"]) {
-        let path = vm.gpu_file(&format!("rmcp/mtype_cc_{name}"));
+        let path = vm.gpus()[gpu].file(&format!("rmcp/mtype_cc_{name}"));
         *count = read(vm, &path)?.parse()?;
     }
     Ok(counts)
 }
 
-fn expect_types(vm: &mut Vm, expected: Types) -> Result<()> {
+fn expect_types(vm: &mut Vm, gpu: usize, expected: Types) -> Result<()> {
     let layout: Value = serde_json::from_str(&vm.guest.check("rmcp-kctl --json layout")?)?;
     let ddev = layout["ddev"]
         .as_u64()
@@ -77,7 +83,7 @@ fn expect_types(vm: &mut Vm, expected: Types) -> Result<()> {
 
     let mut seen = 0;
     new_kernel_log(vm, &mut seen)?;
-    let bdf = vm.bdf().to_owned();
+    let bdf = vm.gpus()[gpu].bdf().to_owned();
     // It works while it is loaded, and stays out.
     let probe = vm.guest.run(&format!(
         "insmod /usr/local/lib/rmcp-tests/mtype_probe.ko bdf={bdf} ddev_offset={ddev} get_vm_pte=0x{address}"

@@ -52,10 +52,17 @@ pub(super) fn expect_status(vm: &mut Vm, expected: i32) -> Result<Value> {
     serde_json::from_str(&output.stdout).context("rmcp-kctl --json status printed no JSON")
 }
 
-/// All 30 context registers must say this.
+/// All 30 context registers of every GPU must say this.
 pub(super) fn expect_registers(vm: &Vm, expected: Retry) -> Result<()> {
-    let failures = vm.registers().failures(expected);
-    ensure!(failures.is_empty(), "{}", failures.join("; "));
+    for gpu in vm.gpus() {
+        let failures = gpu.registers().failures(expected);
+        ensure!(
+            failures.is_empty(),
+            "{}: {}",
+            gpu.bdf(),
+            failures.join("; ")
+        );
+    }
     Ok(())
 }
 
