@@ -13,6 +13,7 @@ pub mod demo;
 pub mod gpu;
 pub mod guest;
 pub mod image;
+mod parallel;
 pub mod progress;
 pub mod qemu;
 pub mod report;

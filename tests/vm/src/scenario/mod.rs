@@ -19,16 +19,12 @@ mod two;
 
 use crate::checkout::Checkout;
 use crate::image::Variant;
+use crate::parallel;
 use crate::progress::say;
 use crate::vm::{Bench, Boot, Vm};
 use anyhow::{bail, Result};
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
-use std::thread;
-
-/// Each guest has 2 GiB of memory and keeps a processor busy.
-const AT_ONCE: usize = 2;
 
 /// One scenario.
 #[derive(Debug)]
@@ -178,25 +174,10 @@ pub fn run(
         let variants: BTreeSet<Variant> = groups.iter().map(|(boot, _)| boot.variant).collect();
         let bench = Bench::prepare(checkout, kctl, variants)?;
         let logs = checkout.path("target/vm");
-        // The longest group is the first, and workers take from the end.
-        groups.reverse();
-        let (queue, done) = (Mutex::new(groups), Mutex::new(outcomes));
-        thread::scope(|scope| {
-            for _ in 0..AT_ONCE {
-                scope.spawn(|| loop {
-                    // Not in the loop's own condition: the lock would be held through its body.
-                    let group = queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
-                    let Some((boot, scenarios)) = group else {
-                        break;
-                    };
-                    let outcomes = run_group(&bench, &boot, &scenarios, &logs);
-                    done.lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .extend(outcomes);
-                });
-            }
+        let ran = parallel::map(groups, |(boot, scenarios)| {
+            run_group(&bench, &boot, &scenarios, &logs)
         });
-        outcomes = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        outcomes.extend(ran.into_iter().flatten());
     }
     Ok(summarise(&outcomes))
 }
