@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # make demo       boot a virtual machine with an emulated GPU, without and with rmcp
 # make test       every test: programs, kernel module, virtual machines
+# make corpus     rmcp's reader of layouts against bpftool, on many of Debian's kernels (1.8 GB once)
 # make install    on a real machine: the command, then the kernel module through it
 # make uninstall  take both away again
 #
@@ -27,8 +28,12 @@ demo:
 
 # Without GPU=, each scenario takes its own.
 test: check
-	bin=$$($(vm)/build.sh) && $$bin/rmcp-vm lint && \
+	bin=$$($(vm)/build.sh) && $$bin/rmcp-vm lint && $$bin/rmcp-vm corpus --installed && \
 		$$bin/rmcp-vm test $(if $(filter-out default undefined file,$(origin GPU)),--gpu $(GPU))
+
+corpus:
+	$(vm)/host.sh
+	"$$($(vm)/build.sh)"/rmcp-vm corpus
 
 # Everything but the virtual machines.
 check:
@@ -50,4 +55,4 @@ uninstall:
 clean:
 	rm -rf target
 
-.PHONY: build demo test check install uninstall clean
+.PHONY: build demo test corpus check install uninstall clean

@@ -9,6 +9,7 @@
 pub mod address_space;
 pub mod checkout;
 pub mod console;
+pub mod corpus;
 pub mod demo;
 pub mod gpu;
 pub mod guest;

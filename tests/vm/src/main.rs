@@ -11,7 +11,7 @@ use rmcp_vm::checkout::Checkout;
 use rmcp_vm::image::{self, Variant};
 use rmcp_vm::rootfs::RootFs;
 use rmcp_vm::vm::{Bench, Boot, Vm};
-use rmcp_vm::{demo, progress, scenario};
+use rmcp_vm::{corpus, demo, progress, scenario};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -50,6 +50,14 @@ enum Command {
     },
     /// Look through the kernel module's source with the kernel's own rustfmt and clippy
     Lint,
+    /// Compare the layouts that rmcp-kctl reads with what bpftool prints, for many of Debian's kernels
+    Corpus {
+        /// Only for the kernel of the root filesystem, without a download
+        #[arg(long)]
+        installed: bool,
+        /// Parts of releases
+        filters: Vec<String>,
+    },
     /// Boot a guest and run one shell command in it
     Run {
         /// The GPU, or several: navi10,navi21
@@ -88,6 +96,9 @@ fn run(cli: &Cli) -> Result<bool> {
             image::lint(&checkout, &RootFs::get(&checkout)?, &kctl)?;
             println!("the module's source: ok");
             Ok(true)
+        }
+        Command::Corpus { installed, filters } => {
+            corpus::run(&checkout, &kctl, *installed, filters)
         }
         Command::Run {
             gpu,

@@ -1,0 +1,50 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Gets a kernel of corpus.txt from the archive: prints a directory in the cache with its `vmlinuz`
+# and, if it has one, its `amdgpu.ko*`. Usage: corpus.sh ROOTFS RELEASE
+#
+# RMCP_CACHE, RMCP_MIRROR   as for rootfs.sh; without a mirror, the one that ROOTFS was made from
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+
+rootfs=$1 release=$2
+wanted=$(awk -v release="$release" '$2 == release { print $3, $4 }' "$here/corpus.txt")
+[ -n "$wanted" ] || fail "corpus.txt has no kernel $release"
+cache=$(cache_dir)
+kernel=$cache/corpus-$release-$({ echo "$wanted"; cat "$here/corpus.sh"; } | sha256sum | cut -c1-16)
+
+lock "$cache/corpus-$release.lock" "this kernel"
+if [ -d "$kernel" ]; then
+    echo "$kernel"
+    exit 0
+fi
+mirror=${RMCP_MIRROR:-$(awk '$1 == "deb" { print $2; exit }' "$rootfs/etc/apt/sources.list")}
+helper=$(PATH=/usr/lib/apt:/usr/libexec/apt command -v apt-helper) ||
+    fail "this machine's apt comes without apt-helper"
+
+rm -rf "$cache/corpus-$release-"*
+download=$kernel.tmp
+mkdir "$download"
+trap 'rm -rf "$download"' EXIT
+while read -r digest path; do
+    say "getting $(basename "$path")"
+    log=$("$helper" -o APT::Sandbox::User=root download-file "${mirror%/}/$path" \
+        "$download/$(basename "$path")" "SHA256:$digest" 2>&1) ||
+        fail "$mirror no longer has $path as corpus.txt pins it: put a newer version of this series there, or name a mirror that keeps old ones with RMCP_MIRROR. apt says: $(grep -v '^E: Download Failed' <<<"$log" | tail -n1)"
+done <<<"$wanted"
+
+# A pattern that nothing matches is an error to tar; which of the packages holds what is not known.
+"$here/enter.sh" "$rootfs" --bind "$download:/mnt/kernel" -- sh -c '
+    set -eu
+    mkdir /tmp/files
+    for package in /mnt/kernel/*.deb; do
+        dpkg-deb --fsys-tarfile "$package" |
+            tar -x -C /tmp/files --wildcards "*/vmlinuz*" "*/amdgpu.ko*" 2>/dev/null || true
+        rm "$package"
+    done
+    find /tmp/files -name "amdgpu.ko*" -exec cp {} /mnt/kernel/ \;
+    find /tmp/files -name "vmlinuz*" -exec cp {} /mnt/kernel/vmlinuz \;'
+[ -f "$download/vmlinuz" ] || fail "the packages of $release hold no vmlinuz"
+mv "$download" "$kernel"
+echo "$kernel"
