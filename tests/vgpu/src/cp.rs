@@ -420,7 +420,7 @@ mod tests {
     impl Kiq {
         fn new() -> Self {
             let mut kiq = Kiq {
-                device: Device::new(&CHIPS[0]).unwrap(),
+                device: Device::new(CHIPS[0]).unwrap(),
                 wptr: 0,
             };
             for (name, value) in [

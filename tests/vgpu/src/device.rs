@@ -8,7 +8,7 @@ use std::io::Write;
 
 use anyhow::{Context, Result};
 
-use crate::chip::Chip;
+use crate::chip::{Chip, HwId};
 use crate::cp::{CpRegisters, Queue};
 use crate::guest_memory::GuestMemory;
 use crate::hub::{ContextHistory, HubRegisters};
@@ -54,8 +54,8 @@ impl Device {
             chip,
             bus: BusRegisters::new(&names)?,
             hubs: [
-                HubRegisters::new(&names, "GC")?,
-                HubRegisters::new(&names, "MM")?,
+                HubRegisters::new(&names, HwId::Gc, "GC")?,
+                HubRegisters::new(&names, HwId::Mmhub, "MM")?,
             ],
             ih: IhRegisters::new(&names)?,
             sdma: SdmaRegisters::new(&names)?,

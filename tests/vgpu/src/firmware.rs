@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::chip::Chip;
+use crate::chip::{Chip, Firmware};
 
 /// `struct common_firmware_header` and four dwords of the block's own header.
 const HEADER_SIZE: usize = 48;
@@ -21,22 +21,21 @@ const SDMA_FEATURE_VERSION: u32 = 1;
 const RLC_HEADER_SIZE: usize = 256;
 const RLC_SIZE: usize = 512;
 
-/// The microcontrollers of a gfx10 GPU that load a file when `fw_load_type=0`.
-const ENGINES: [&str; 7] = ["sdma", "pfp", "me", "ce", "rlc", "mec", "mec2"];
+/// The microcontrollers of the graphics core that load a file when `fw_load_type=0`.
+const GC_ENGINES: [&str; 6] = ["pfp", "me", "ce", "rlc", "mec", "mec2"];
 
 /// Names and contents of the files, as below `/lib/firmware/amdgpu`.
 pub fn files(chip: &Chip) -> Vec<(String, Vec<u8>)> {
-    ENGINES
-        .iter()
-        .map(|engine| {
-            let content = match *engine {
-                "rlc" => rlc(),
-                "sdma" => simple(SDMA_FEATURE_VERSION),
-                _ => simple(FEATURE_VERSION),
-            };
-            (format!("{}_{engine}.bin", chip.firmware_prefix), content)
-        })
-        .collect()
+    let Firmware { gc, sdma } = chip.firmware;
+    let mut files = vec![(format!("{sdma}.bin"), simple(SDMA_FEATURE_VERSION))];
+    for engine in GC_ENGINES {
+        let content = match engine {
+            "rlc" => rlc(),
+            _ => simple(FEATURE_VERSION),
+        };
+        files.push((format!("{gc}_{engine}.bin"), content));
+    }
+    files
 }
 
 /// Writes the files into `directory`, which is made if it is missing.

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use anyhow::Result;
 
+use crate::chip::HwId;
 use crate::device::Device;
 use crate::ih::Interrupt;
 use crate::names::Names;
@@ -24,8 +25,8 @@ pub enum Hub {
 pub(crate) const CONTEXT_COUNT: usize = 16;
 const ENGINE_COUNT: u32 = 18;
 
-/// Addresses of one hub's registers. Those of further contexts and engines follow at a fixed
-/// distance (`ctx_distance`, `eng_distance` in `gfxhub_v2_0_init`).
+/// Addresses of one hub's registers. Those of further contexts follow each other, those of further
+/// engines come at a fixed distance (`ctx_distance`, `eng_distance` in `gfxhub_v2_0_init`).
 #[derive(Debug)]
 pub(crate) struct HubRegisters {
     context0_cntl: u32,
@@ -35,6 +36,7 @@ pub(crate) struct HubRegisters {
     engine0_sem: u32,
     engine0_req: u32,
     engine0_ack: u32,
+    engine_distance: u32,
     fault_cntl: u32,
     fault_status: u32,
     fault_address: u32,
@@ -42,21 +44,32 @@ pub(crate) struct HubRegisters {
 }
 
 impl HubRegisters {
-    pub(crate) fn new(names: &Names, prefix: &str) -> Result<Self> {
-        let vm = |name: &str| names.dword(&format!("{prefix}VM_{name}"));
+    /// The hub of this block; `prefix` is what its registers have before `VM_` and `MC_VM_`.
+    pub(crate) fn new(names: &Names, block: HwId, prefix: &str) -> Result<Self> {
+        let register = |name: String| names.of_block(block, &name);
+        let vm = |name: &str| register(format!("{prefix}VM_{name}"));
+        let engine0_req = vm("INVALIDATE_ENG0_REQ")?;
         Ok(HubRegisters {
             context0_cntl: vm("CONTEXT0_CNTL")?,
             page_table_base: vm("CONTEXT0_PAGE_TABLE_BASE_ADDR_LO32")?,
             page_table_start: vm("CONTEXT0_PAGE_TABLE_START_ADDR_LO32")?,
             page_table_end: vm("CONTEXT0_PAGE_TABLE_END_ADDR_LO32")?,
             engine0_sem: vm("INVALIDATE_ENG0_SEM")?,
-            engine0_req: vm("INVALIDATE_ENG0_REQ")?,
+            engine0_req,
             engine0_ack: vm("INVALIDATE_ENG0_ACK")?,
+            engine_distance: vm("INVALIDATE_ENG1_REQ")? - engine0_req,
             fault_cntl: vm("L2_PROTECTION_FAULT_CNTL")?,
             fault_status: vm("L2_PROTECTION_FAULT_STATUS")?,
             fault_address: vm("L2_PROTECTION_FAULT_ADDR_LO32")?,
-            fb_location_base: names.dword(&format!("{prefix}MC_VM_FB_LOCATION_BASE"))?,
+            fb_location_base: register(format!("{prefix}MC_VM_FB_LOCATION_BASE"))?,
         })
+    }
+
+    /// The engine whose register `dword` is, given that of engine 0.
+    fn engine(&self, engine0: u32, dword: u32) -> Option<u32> {
+        let behind = dword.checked_sub(engine0)?;
+        let engine = behind / self.engine_distance;
+        (behind % self.engine_distance == 0 && engine < ENGINE_COUNT).then_some(engine)
     }
 }
 
@@ -114,17 +127,14 @@ impl Device {
         let map = &self.hubs[hub as usize];
         // gmc_v10_0_flush_gpu_tlb takes the semaphore by reading 1 and gives it back by writing 0.
         // Only one client uses it here, so it is always free.
-        if (map.engine0_sem..map.engine0_sem + ENGINE_COUNT).contains(&dword) {
-            return Some(1);
-        }
-        None
+        map.engine(map.engine0_sem, dword).map(|_| 1)
     }
 
     pub(crate) fn hub_register_written(&mut self, hub: Hub, dword: u32, value: u32) {
         let map = &self.hubs[hub as usize];
-        if (map.engine0_req..map.engine0_req + ENGINE_COUNT).contains(&dword) {
+        if let Some(engine) = map.engine(map.engine0_req, dword) {
             // Bits 15:0 of the request are the VMIDs (`get_invalidate_req`), and so of the ACK.
-            let ack = map.engine0_ack + (dword - map.engine0_req);
+            let ack = map.engine0_ack + engine * map.engine_distance;
             self.registers.set(ack, value & 0xFFFF);
         }
         let context = dword.wrapping_sub(map.context0_cntl) as usize;
@@ -315,7 +325,7 @@ mod tests {
 
     /// Page table of context 0 at VRAM 1 MiB for the first 512 MiB, as gart_enable sets it up.
     fn flat(chip: usize) -> Device {
-        let mut device = Device::new(&CHIPS[chip]).unwrap();
+        let mut device = Device::new(CHIPS[chip]).unwrap();
         set(
             &mut device,
             "GCVM_CONTEXT0_PAGE_TABLE_BASE_ADDR_LO32",
@@ -349,7 +359,7 @@ mod tests {
 
     #[test]
     fn context_writes_are_recorded_per_hub() {
-        let mut device = Device::new(&CHIPS[1]).unwrap();
+        let mut device = Device::new(CHIPS[0]).unwrap();
         set(&mut device, "GCVM_CONTEXT1_CNTL", 0x0055_5407);
         set(&mut device, "GCVM_CONTEXT1_CNTL", 0x007F_FE07);
         set(&mut device, "MMVM_CONTEXT15_CNTL", 3);
@@ -402,7 +412,7 @@ mod tests {
 
     /// Context 7 with four levels, as gfxhub_v2_0_setup_vmid_config programs it.
     fn four_levels() -> Device {
-        let mut device = Device::new(&CHIPS[0]).unwrap();
+        let mut device = Device::new(CHIPS[0]).unwrap();
         set(
             &mut device,
             "GCVM_CONTEXT7_PAGE_TABLE_BASE_ADDR_LO32",

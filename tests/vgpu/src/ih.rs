@@ -226,7 +226,7 @@ mod tests {
     /// A 256 byte ring at guest address 0x1000, write pointer copy at 0x1800.
     #[test]
     fn the_ring_wraps_and_reports_its_write_pointer() {
-        let mut device = Device::new(&CHIPS[0]).unwrap();
+        let mut device = Device::new(CHIPS[0]).unwrap();
         let file = tempfile::tempfile().unwrap();
         file.set_len(0x2000).unwrap();
         let guest = file.try_clone().unwrap();

@@ -32,7 +32,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
 
-pub use chip::{chip, Chip, HwId, Ip, IpVersion, ShaderConfig, CHIPS};
+pub use chip::{chip, Chip, Firmware, HwId, Ip, IpVersion, ShaderConfig, Versions, CHIPS};
 use device::Device;
 pub use hub::Hub;
 use hub::{Client, PageFault};
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn unknown_registers_are_reported() {
-        let gpu = Gpu::new(&CHIPS[0]).unwrap();
+        let gpu = Gpu::new(CHIPS[0]).unwrap();
         assert!(gpu.unknown_registers().is_empty());
         lock(&gpu.device).mmio_write(0x1_FFF0 * 4, &[1, 0, 0, 0]);
         lock(&gpu.device).mmio_read(0x1_FFF0 * 4, &mut [0; 4]);
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn an_injected_fault_shows_in_the_status() {
-        let gpu = Gpu::new(&CHIPS[1]).unwrap();
+        let gpu = Gpu::new(chip("navi21").unwrap()).unwrap();
         gpu.inject_page_fault(Hub::Gfx, 7, 0x7123_4567_8000, true);
         let mut status = [0; 4];
         lock(&gpu.device).mmio_read(0x2828 * 4, &mut status);
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn reset_state_forgets_the_contexts() {
-        let gpu = Gpu::new(&CHIPS[0]).unwrap();
+        let gpu = Gpu::new(CHIPS[0]).unwrap();
         lock(&gpu.device).mmio_write(0x2881 * 4, &[1, 0, 0, 0]);
         assert_eq!(gpu.context_cntl(Hub::Gfx)[1], Some(1));
         gpu.reset_state().unwrap();

@@ -56,8 +56,8 @@ fn main() -> Result<()> {
         (Some(Command::Chips), _) => {
             for chip in CHIPS {
                 println!(
-                    "{} 1002:{:04x} {}",
-                    chip.name, chip.device_id, chip.description
+                    "{} 1002:{:04x} GC {} {}",
+                    chip.name, chip.device_id, chip.versions.gc, chip.description
                 );
             }
         }

@@ -44,12 +44,12 @@ pub(crate) struct BusRegisters {
 impl BusRegisters {
     pub(crate) fn new(names: &Names) -> Result<Self> {
         Ok(BusRegisters {
-            mm_index: names.dword("BIF_BX_PF_MM_INDEX")?,
-            mm_index_hi: names.dword("BIF_BX_PF_MM_INDEX_HI")?,
-            mm_data: names.dword("BIF_BX_PF_MM_DATA")?,
-            pcie_index2: names.dword("PCIE_INDEX2")?,
-            pcie_data2: names.dword("PCIE_DATA2")?,
-            memsize: names.dword("RCC_DEV0_EPF0_RCC_CONFIG_MEMSIZE")?,
+            mm_index: names.dword("MM_INDEX")?,
+            mm_index_hi: names.dword("MM_INDEX_HI")?,
+            mm_data: names.dword("MM_DATA")?,
+            pcie_index2: names.any(&["PCIE_INDEX2", "BIF_BX0_PCIE_INDEX2"])?,
+            pcie_data2: names.any(&["PCIE_DATA2", "BIF_BX0_PCIE_DATA2"])?,
+            memsize: names.dword("RCC_CONFIG_MEMSIZE")?,
             bios_scratch_7: vbios::SCRATCH_BASE + 7,
             psp_sign: names.dword("MP0_SMN_C2PMSG_33")?,
             smu_response: names.dword("MP1_SMN_C2PMSG_90")?,
@@ -232,7 +232,7 @@ mod tests {
     use crate::chip::CHIPS;
 
     fn device() -> Device {
-        Device::new(&CHIPS[0]).unwrap()
+        Device::new(CHIPS[0]).unwrap()
     }
 
     fn write(device: &mut Device, name: &str, value: u32) {
@@ -265,11 +265,11 @@ mod tests {
     fn the_mm_window_shows_vram() {
         let mut device = device();
         let at = discovery::VRAM_OFFSET;
-        write(&mut device, "BIF_BX_PF_MM_INDEX", at as u32 | MM_INDEX_VRAM);
-        write(&mut device, "BIF_BX_PF_MM_INDEX_HI", (at >> 31) as u32);
-        assert_eq!(read(&mut device, "BIF_BX_PF_MM_DATA"), 0x2821_1407);
-        write(&mut device, "BIF_BX_PF_MM_INDEX", 0x40 | MM_INDEX_VRAM);
-        write(&mut device, "BIF_BX_PF_MM_DATA", 0x1234_5678);
+        write(&mut device, "MM_INDEX", at as u32 | MM_INDEX_VRAM);
+        write(&mut device, "MM_INDEX_HI", (at >> 31) as u32);
+        assert_eq!(read(&mut device, "MM_DATA"), 0x2821_1407);
+        write(&mut device, "MM_INDEX", 0x40 | MM_INDEX_VRAM);
+        write(&mut device, "MM_DATA", 0x1234_5678);
         let mut data = [0; 4];
         assert!(device.vram.read(0x40, &mut data));
         assert_eq!(u32::from_le_bytes(data), 0x1234_5678);
@@ -278,8 +278,8 @@ mod tests {
     #[test]
     fn the_mm_window_shows_registers_without_bit_31() {
         let mut device = device();
-        write(&mut device, "BIF_BX_PF_MM_INDEX", 0x53 * 4);
-        write(&mut device, "BIF_BX_PF_MM_DATA", 5);
+        write(&mut device, "MM_INDEX", 0x53 * 4);
+        write(&mut device, "MM_DATA", 5);
         assert_eq!(read(&mut device, "BIOS_SCRATCH_7"), 0x205);
     }
 

@@ -4,25 +4,34 @@
 
 use std::collections::HashMap;
 
-use anyhow::{anyhow, bail, ensure, Context, Result};
+use anyhow::{anyhow, bail, Context, Result};
 
-use crate::chip::Chip;
+use crate::chip::{Chip, HwId};
 use crate::mmio::REGISTER_COUNT;
+
+/// Addresses which have a meaning only through the driver's code, and are in no header.
+const DRIVER_MADE: [(u32, &str); 3] = [
+    // amdgpu_atombios_scratch_need_asic_init before the VBIOS is read: BIOS_SCRATCH_7 with a base of 0.
+    (0x0_0007, "BIOS_SCRATCH_7_BASE_0"),
+    // remap_hdp_registers of the NBIO code puts the two into a hole at MMIO_REG_HOLE_OFFSET.
+    (0x1_FC00, "HOLE_HDP_MEM_FLUSH_CNTL"),
+    (0x1_FC01, "HOLE_HDP_REG_FLUSH_CNTL"),
+];
 
 /// The named registers of a chip, by address and by name. Addresses are dwords of the register BAR.
 #[derive(Debug)]
 pub(crate) struct Names {
     by_dword: HashMap<u32, &'static str>,
-    by_name: HashMap<&'static str, u32>,
+    by_name: HashMap<&'static str, Vec<(HwId, u32)>>,
 }
 
 impl Names {
     pub(crate) fn new(chip: &Chip) -> Result<Self> {
         let mut names = Names {
-            by_dword: HashMap::new(),
+            by_dword: DRIVER_MADE.into(),
             by_name: HashMap::new(),
         };
-        for ip in chip.ips {
+        for ip in chip.ips() {
             for list in ip.registers {
                 for line in list.lines().filter(|line| !line.starts_with('#')) {
                     let (segment, offset, name) = parse_line(line)
@@ -31,12 +40,11 @@ impl Names {
                         anyhow!("{name}: {:?} has no address segment {segment}", ip.id)
                     })?;
                     let dword = base + offset;
-                    ensure!(
-                        dword < REGISTER_COUNT,
-                        "{name}: {dword:#x} is outside the BAR"
-                    );
-                    names.by_dword.entry(dword).or_insert(name);
-                    names.by_name.entry(name).or_insert(dword);
+                    // Beyond the BAR the driver goes through an index and a data register.
+                    if dword < REGISTER_COUNT {
+                        names.by_dword.entry(dword).or_insert(name);
+                        names.by_name.entry(name).or_default().push((ip.id, dword));
+                    }
                 }
             }
         }
@@ -45,9 +53,30 @@ impl Names {
 
     /// Address of a register the model gives a meaning to. A chip without it cannot be emulated.
     pub(crate) fn dword(&self, name: &str) -> Result<u32> {
-        match self.by_name.get(name) {
-            Some(dword) => Ok(*dword),
-            None => bail!("no register list of this chip has {name}; add it to registers/"),
+        self.any(&[name])
+    }
+
+    /// Address of a register which generations call differently.
+    pub(crate) fn any(&self, names: &[&str]) -> Result<u32> {
+        let found = names
+            .iter()
+            .find_map(|name| self.by_name.get(name)?.first());
+        match found {
+            Some((_, dword)) => Ok(*dword),
+            None => bail!(
+                "no register list of this chip has {}; add it to registers/manifest",
+                names.join(" or ")
+            ),
+        }
+    }
+
+    /// Address of a register of one block, for a name that more than one block has.
+    pub(crate) fn of_block(&self, block: HwId, name: &str) -> Result<u32> {
+        let places = self.by_name.get(name).into_iter().flatten();
+        let mut found = places.filter(|(id, _)| *id == block);
+        match found.next() {
+            Some((_, dword)) => Ok(*dword),
+            None => bail!("no register list of {block:?} has {name}; add it to registers/manifest"),
         }
     }
 

@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_process_is_walked_from_its_root() {
-        let mut device = Device::new(&CHIPS[0]).unwrap();
+        let mut device = Device::new(CHIPS[0]).unwrap();
         let address = 1 << 39 | 2 << 30 | 3 << 21 | 4 << 12;
         for (at, value) in [
             (0x1_0008, 0x2_0000 | VALID),

@@ -7,6 +7,8 @@ use crate::mmio::REGISTER_COUNT;
 use crate::vram::VRAM_SIZE;
 
 pub(crate) const VENDOR_AMD: u16 = 0x1002;
+/// That of AMD's own Navi10 card. Any but Dell's will do: those have quirks in the driver.
+const SUBSYSTEM_ID: u16 = 0x0B36;
 pub(crate) const CONFIG_SIZE: usize = 4096;
 
 /// Doorbells. Size 0 or no BAR would make `amdgpu_doorbell_init` fail.
@@ -43,7 +45,7 @@ impl ConfigSpace {
         config.bytes[0x09..0x0C].copy_from_slice(&[0x00, 0x80, 0x03]);
         config.make_writable(0x0C, &[0xFF]); // cache line size
         config.set16(0x2C, VENDOR_AMD);
-        config.set16(0x2E, chip.subsystem_id);
+        config.set16(0x2E, SUBSYSTEM_ID);
         config.bytes[0x34] = MSI_CAP as u8;
         config.make_writable(0x3C, &[0xFF]); // interrupt line
         config.bytes[0x3D] = 1; // INTA

@@ -300,7 +300,7 @@ mod tests {
 
     impl Ring {
         fn new() -> Self {
-            let mut device = Device::new(&CHIPS[0]).unwrap();
+            let mut device = Device::new(CHIPS[0]).unwrap();
             for (name, value) in [
                 ("SDMA0_GFX_RB_BASE", (VRAM_WINDOW >> 8) as u32),
                 ("SDMA0_GFX_RB_RPTR_ADDR_LO", 0x1000),

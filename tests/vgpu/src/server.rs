@@ -201,7 +201,7 @@ mod tests {
     fn a_client_sees_the_device() {
         let directory = tempfile::tempdir().unwrap();
         let socket = directory.path().join("gpu.sock");
-        let gpu = Gpu::new(&CHIPS[0]).unwrap();
+        let gpu = Gpu::new(CHIPS[0]).unwrap();
         for _ in 0..2 {
             let server = {
                 let (gpu, socket) = (gpu.clone(), socket.clone());
@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn an_existing_path_is_refused() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let gpu = Gpu::new(&CHIPS[0]).unwrap();
+        let gpu = Gpu::new(CHIPS[0]).unwrap();
         let error = gpu.serve(file.path()).unwrap_err().to_string();
         assert!(error.contains("exists already"), "{error}");
     }

@@ -121,7 +121,7 @@ mod tests {
     /// Follows the pointers as amdgpu_atom_parse and its callers do.
     #[test]
     fn atom_pointers_lead_to_the_tables() {
-        let rom = image(&CHIPS[0]);
+        let rom = image(CHIPS[0]);
         assert_eq!(&rom[0x30..0x3A], b" 761295520");
         assert_eq!(rom[0x2F], 0);
         assert_ne!(rom[4], 1, "would be taken as an IIO opcode");

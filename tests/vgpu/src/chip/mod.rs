@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+//! The table of emulated chips: everything in which one differs from another.
+//! It holds no behaviour; a new chip is one more entry of its generation.
+//!
+//! Where the facts come from: PCI ids are amdgpu's (`amdgpu_drv.c`) and marketing names libdrm's
+//! (`amdgpu.ids`); versions of GC, SDMA and MP0 are those of the kernel's tables of products
+//! (`Documentation/gpu/amdgpu/*-asic-info-table.csv`), bases and registers of its headers
+//! (`registers/README.md`). No source gives the other blocks' versions: each is one that
+//! `amdgpu_discovery_set_ip_blocks` takes for that generation.
+//!
+//! Every entry differs from a real card in two blocks, on purpose:
+//! - MP1 is 12.0.0, the SMU of Renoir. With `fw_load_type=0 dpm=1` the driver takes the SMU block by
+//!   that version alone, and this one needs neither firmware nor a power play table. Without an SMU
+//!   block `gfx_v10_0_ring_begin_use` would dereference a null pointer.
+//!   Its code also reads a register of SMUIO 12.0.0.
+//! - VCN is 2.0.3, which `amdgpu_discovery_set_mm_ip_blocks` takes as "no video block".
+
+mod apu;
+mod bases;
+mod block;
+mod navi1x;
+mod navi2x;
+
+pub use block::{HwId, Ip, IpVersion, Versions};
+
+/// One GPU.
+#[derive(Debug)]
+pub struct Chip {
+    /// The name used on command lines.
+    pub name: &'static str,
+    /// AMD's name of the chip and of a card with it.
+    pub description: &'static str,
+    pub device_id: u16,
+    pub revision: u8,
+    pub firmware: Firmware,
+    pub shader: ShaderConfig,
+    pub versions: Versions,
+    /// Where the IP blocks are: a list of `registers/bases/`.
+    bases: &'static str,
+}
+
+/// First parts of the firmware file names (`amdgpu_ucode_ip_version_decode`).
+#[derive(Clone, Copy, Debug)]
+pub struct Firmware {
+    pub gc: &'static str,
+    pub sdma: &'static str,
+}
+
+/// The part of the GC_INFO table that says how many shader units there are.
+/// `amdgpu_discovery_get_gfx_info` reads it; with no shader array `gfx_v10_0_setup_rb` would divide by zero.
+#[derive(Clone, Copy, Debug)]
+pub struct ShaderConfig {
+    pub engines: u32,
+    pub arrays_per_engine: u32,
+    /// Work group processors of an array: first and second half. One is two compute units.
+    pub wgps_per_array: [u32; 2],
+    pub render_backends_per_engine: u32,
+}
+
+impl Chip {
+    /// The blocks that the discovery table announces.
+    pub fn ips(&self) -> Vec<Ip> {
+        self.versions
+            .blocks()
+            .into_iter()
+            .map(|(id, version)| Ip {
+                id,
+                version,
+                bases: bases::of(self.bases, id),
+                registers: block::registers(id, version),
+            })
+            .collect()
+    }
+}
+
+/// The chip of that name.
+pub fn chip(name: &str) -> Option<&'static Chip> {
+    CHIPS.iter().copied().find(|chip| chip.name == name)
+}
+
+/// Every chip the model can be.
+pub static CHIPS: &[&Chip] = &[
+    &navi1x::NAVI10,
+    &navi1x::NAVI12,
+    &navi1x::NAVI14,
+    &navi2x::NAVI21,
+    &navi2x::NAVI22,
+    &navi2x::NAVI23,
+    &navi2x::NAVI24,
+    &apu::CYAN_SKILLFISH2,
+    &apu::VANGOGH,
+    &apu::REMBRANDT,
+    &apu::RAPHAEL,
+    &apu::MENDOCINO,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_device_ids_are_unique() {
+        for (i, a) in CHIPS.iter().enumerate() {
+            for b in &CHIPS[i + 1..] {
+                assert_ne!(a.name, b.name);
+                assert_ne!(a.device_id, b.device_id);
+            }
+        }
+    }
+
+    #[test]
+    fn chips_are_found_by_name() {
+        assert_eq!(chip("navi10").map(|c| c.device_id), Some(0x731F));
+        assert_eq!(chip("navi21").map(|c| c.device_id), Some(0x73BF));
+        assert!(chip("navi").is_none());
+    }
+
+    #[test]
+    fn every_block_has_an_address() {
+        for chip in CHIPS {
+            for ip in chip.ips() {
+                assert!(!ip.bases.is_empty(), "{}: {:?}", chip.name, ip.id);
+            }
+        }
+    }
+}
