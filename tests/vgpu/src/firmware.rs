@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::chip::{Chip, Firmware};
+use crate::chip::{Chip, Firmware, ShaderConfig};
 
 /// `struct common_firmware_header` and four dwords of the block's own header.
 const HEADER_SIZE: usize = 48;
@@ -26,7 +26,7 @@ const GC_ENGINES: [&str; 6] = ["pfp", "me", "ce", "rlc", "mec", "mec2"];
 
 /// Names and contents of the files, as below `/lib/firmware/amdgpu`.
 pub fn files(chip: &Chip) -> Vec<(String, Vec<u8>)> {
-    let Firmware { gc, sdma } = chip.firmware;
+    let Firmware { gc, sdma, gpu_info } = chip.firmware;
     let mut files = vec![(format!("{sdma}.bin"), simple(SDMA_FEATURE_VERSION))];
     for engine in GC_ENGINES {
         let content = match engine {
@@ -34,6 +34,9 @@ pub fn files(chip: &Chip) -> Vec<(String, Vec<u8>)> {
             _ => simple(FEATURE_VERSION),
         };
         files.push((format!("{gc}_{engine}.bin"), content));
+    }
+    if let Some(name) = gpu_info {
+        files.push((format!("{name}.bin"), shader_counts(&chip.shader)));
     }
     files
 }
@@ -69,6 +72,27 @@ fn rlc() -> Vec<u8> {
         RLC_HEADER_SIZE,
         FEATURE_VERSION,
     )
+}
+
+/// `struct gpu_info_firmware_v1_0`, which stands for the GC_INFO table: of its fifteen numbers those
+/// that [`ShaderConfig`] has.
+fn shader_counts(shader: &ShaderConfig) -> Vec<u8> {
+    const COUNTS: usize = 15;
+    // Its header has its version where those of the microcontrollers have a feature version.
+    let mut out = file(HEADER_SIZE + 4 * COUNTS, HEADER_SIZE, 1, HEADER_SIZE, 1);
+    for (i, count) in [
+        shader.engines,
+        2 * shader.wgps_per_array.iter().sum::<u32>(),
+        shader.arrays_per_engine,
+        shader.render_backends_per_engine,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let at = HEADER_SIZE + 4 * i;
+        out[at..at + 4].copy_from_slice(&count.to_le_bytes());
+    }
+    out
 }
 
 fn file(size: usize, header_size: usize, major: u16, offset: usize, feature: u32) -> Vec<u8> {
@@ -124,6 +148,16 @@ mod tests {
             assert_eq!(content[8], major, "{name}: header version");
             assert!(u32_at(&content, 16) >= 145, "{name}: version for the KFD");
         }
+    }
+
+    #[test]
+    fn shader_counts_stand_in_the_order_of_the_driver() {
+        let files = files(chip("cyan_skillfish").unwrap());
+        let (name, content) = files.last().unwrap();
+        assert_eq!(name, "cyan_skillfish_gpu_info.bin");
+        assert_eq!(content[32..36], [1, 0, 0, 0], "version 1.0");
+        let counts = [0, 1, 2, 3].map(|i| u32_at(content, 48 + 4 * i));
+        assert_eq!(counts, [2, 10, 2, 8]);
     }
 
     #[test]

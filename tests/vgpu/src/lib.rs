@@ -32,7 +32,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
 
-pub use chip::{chip, Chip, Firmware, HwId, Ip, IpVersion, ShaderConfig, Versions, CHIPS};
+pub use chip::{
+    chip, Chip, Firmware, HwId, Ip, IpVersion, Obstacle, Role, ShaderConfig, Versions, CHIPS,
+};
 use device::Device;
 pub use hub::Hub;
 use hub::{Client, PageFault};

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::{bail, Context, Result};
 use clap::{Args, Parser, Subcommand};
-use rmcp_vgpu::{chip, firmware, Chip, Gpu, Hub, CHIPS};
+use rmcp_vgpu::{chip, firmware, Chip, Gpu, Hub, Role, CHIPS};
 
 /// An emulated RDNA GPU for QEMU's vfio-user-pci.
 #[derive(Parser)]
@@ -56,9 +56,15 @@ fn main() -> Result<()> {
         (Some(Command::Chips), _) => {
             for chip in CHIPS {
                 println!(
-                    "{} 1002:{:04x} GC {} {}",
+                    "{:<16} 1002:{:04x}  GC {:<8} {}",
                     chip.name, chip.device_id, chip.versions.gc, chip.description
                 );
+                if chip.role == Role::Control {
+                    println!("{:16} not one that rmcp guards", "");
+                }
+                if let Some(obstacle) = chip.obstacle {
+                    println!("{:16} {}", "", obstacle.reason);
+                }
             }
         }
         (None, Some(options)) => serve(&options)?,

@@ -31,7 +31,7 @@ pub enum Variant {
     Tests,
     /// rmcp installed on a machine that loads amdgpu from its initramfs.
     Initramfs,
-    /// Nothing more, but the module's source was found to be in order.
+    /// Nothing more, but the module's source and the register lists were found to be in order.
     Lint,
 }
 
@@ -60,7 +60,7 @@ impl Variant {
             Self::Rmcp => "installing rmcp in the guest through DKMS (about 2 minutes)",
             Self::Tests => "building the test modules (about a minute)",
             Self::Initramfs => "installing rmcp where amdgpu is in the initramfs",
-            Self::Lint => "looking through the module's source with rustfmt and clippy",
+            Self::Lint => "looking through the module's source and the register lists",
         }
     }
 
@@ -85,8 +85,11 @@ impl Variant {
                 Self::Rmcp.inputs(checkout, kctl, to)?;
                 copy(&checkout.harness("guest/rmcp.sh"), &to.join("rmcp.sh"))?;
             }
-            // The source is that of the layer below.
-            Self::Lint => {}
+            // The module's source is that of the layer below.
+            Self::Lint => {
+                let registers = checkout.path("tests/vgpu/registers");
+                copy_tree(&registers, &to.join("registers"))?;
+            }
         }
         Ok(())
     }
@@ -100,7 +103,21 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Looks through the module's source with the kernel's own tools, unless that was done.
+fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+    for entry in fs::read_dir(from).with_context(|| format!("no {}", from.display()))? {
+        let entry = entry?.path();
+        let to = to.join(entry.file_name().unwrap_or_default());
+        if entry.is_dir() {
+            copy_tree(&entry, &to)?;
+        } else {
+            copy(&entry, &to)?;
+        }
+    }
+    Ok(())
+}
+
+/// Looks through the module's source with the kernel's own tools, and compares the emulated GPU's
+/// register lists with the kernel's source, unless that was done.
 pub fn lint(checkout: &Checkout, rootfs: &RootFs, kctl: &Path) -> Result<()> {
     Layer::get(checkout, rootfs, Variant::Lint, kctl, &mut Vec::new()).map(drop)
 }

@@ -48,7 +48,8 @@ enum Command {
         /// Parts of names
         filters: Vec<String>,
     },
-    /// Look through the kernel module's source with the kernel's own rustfmt and clippy
+    /// Look through the kernel module's source with the kernel's own rustfmt and clippy, and compare
+    /// the register lists of the emulated GPU with the kernel's source
     Lint,
     /// Compare the layouts that rmcp-kctl reads with what bpftool prints, for many of Debian's kernels
     Corpus {
@@ -94,7 +95,7 @@ fn run(cli: &Cli) -> Result<bool> {
         Command::Test { gpu, all, filters } => scenario::run(&checkout, &kctl, *gpu, *all, filters),
         Command::Lint => {
             image::lint(&checkout, &RootFs::get(&checkout)?, &kctl)?;
-            println!("the module's source: ok");
+            println!("the module's source and the register lists: ok");
             Ok(true)
         }
         Command::Corpus { installed, filters } => {

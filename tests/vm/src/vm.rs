@@ -16,6 +16,7 @@ use anyhow::{anyhow, Context, Result};
 use rmcp_vgpu::PageTableEntry;
 use std::collections::BTreeMap;
 use std::fs;
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -74,6 +75,15 @@ pub struct Boot {
     pub before_init: Option<&'static str>,
 }
 
+/// The parameters of amdgpu for these chips.
+fn parameters(chips: &[&str]) -> String {
+    let obstacles = chips
+        .iter()
+        .filter_map(|name| rmcp_vgpu::chip(name)?.obstacle);
+    let more = obstacles.map(|obstacle| obstacle.parameters);
+    iter::once(AMDGPU).chain(more).collect::<Vec<_>>().join(" ")
+}
+
 /// A booted guest.
 #[derive(Debug)]
 pub struct Vm {
@@ -98,7 +108,7 @@ impl Vm {
             .with_context(|| format!("no image was made for {:?}", boot.variant))?;
         let process = bench.qemu.start(&Machine {
             image,
-            append: AMDGPU,
+            append: &parameters(&boot.chips),
             before_init: boot.before_init,
             gpus: &gpus.iter().map(PluggedGpu::socket).collect::<Vec<_>>(),
             directory: directory.path(),

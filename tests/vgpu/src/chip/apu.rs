@@ -2,24 +2,43 @@
 //! GPUs that share a package with the CPU: GC 10.1 and 10.3. In a virtual machine the driver takes
 //! the memory BAR as such a GPU's memory and the ROM BAR as its VBIOS, as on a card.
 
-use super::{Chip, Firmware, IpVersion, ShaderConfig, Versions};
+use super::{Chip, Firmware, IpVersion, Obstacle, Role, ShaderConfig, Versions};
+
+pub(super) static CYAN_SKILLFISH: Chip = Chip {
+    name: "cyan_skillfish",
+    description: "Cyan Skillfish, Oberon",
+    device_id: 0x13F9,
+    firmware: Firmware {
+        gpu_info: Some("cyan_skillfish_gpu_info"),
+        ..CYAN_SKILLFISH2.firmware
+    },
+    // The driver reads no discovery table of this chip: these are written down in it, and so is
+    // MP1 11.0.8.
+    versions: Versions {
+        gc: IpVersion(10, 1, 3),
+        ..CYAN_SKILLFISH2.versions
+    },
+    obstacle: Some(Obstacle {
+        reason: "amdgpu adds no SMU block for this chip, and gfx_v10_0_ring_begin_use then \
+                 dereferences a null pointer: only the blocks common, GMC and IH are brought up",
+        parameters: "amdgpu.ip_block_mask=0x7",
+    }),
+    ..CYAN_SKILLFISH2
+};
 
 pub(super) static CYAN_SKILLFISH2: Chip = Chip {
     name: "cyan_skillfish2",
     description: "Cyan Skillfish 2, BC-250",
     device_id: 0x13FE,
     revision: 0x00,
-    firmware: Firmware {
-        gc: "cyan_skillfish2",
-        sdma: "cyan_skillfish2_sdma",
-    },
+    firmware: Firmware::named("cyan_skillfish2", "cyan_skillfish2_sdma"),
     shader: ShaderConfig {
         engines: 2,
         arrays_per_engine: 2,
         wgps_per_array: [3, 2],
         render_backends_per_engine: 8,
     },
-    // Those that the driver writes down for the first Cyan Skillfish.
+    // Those that are written down in the driver for the first Cyan Skillfish.
     versions: Versions {
         gc: IpVersion(10, 1, 4),
         mmhub: IpVersion(2, 0, 3),
@@ -33,6 +52,8 @@ pub(super) static CYAN_SKILLFISH2: Chip = Chip {
         sdma: IpVersion(5, 0, 1),
         vcn: IpVersion(2, 0, 3),
     },
+    role: Role::Guarded,
+    obstacle: None,
     bases: include_str!("../../registers/bases/cyan_skillfish.txt"),
 };
 
@@ -55,10 +76,7 @@ pub(super) static VANGOGH: Chip = Chip {
     description: "Van Gogh, Custom GPU 0405 of the Steam Deck",
     device_id: 0x163F,
     revision: 0xAE,
-    firmware: Firmware {
-        gc: "vangogh",
-        sdma: "vangogh_sdma",
-    },
+    firmware: Firmware::named("vangogh", "vangogh_sdma"),
     shader: ShaderConfig {
         engines: 1,
         arrays_per_engine: 1,
@@ -77,6 +95,8 @@ pub(super) static VANGOGH: Chip = Chip {
         sdma: IpVersion(5, 2, 1),
         ..RDNA2
     },
+    role: Role::Guarded,
+    obstacle: None,
     bases: include_str!("../../registers/bases/vangogh.txt"),
 };
 
@@ -85,16 +105,15 @@ pub(super) static REMBRANDT: Chip = Chip {
     description: "Rembrandt (Yellow Carp), Radeon 680M",
     device_id: 0x1681,
     revision: 0xC7,
-    firmware: Firmware {
-        gc: "yellow_carp",
-        sdma: "yellow_carp_sdma",
-    },
+    firmware: Firmware::named("yellow_carp", "yellow_carp_sdma"),
     shader: ShaderConfig {
         arrays_per_engine: 2,
         wgps_per_array: [2, 1],
         ..VANGOGH.shader
     },
     versions: RDNA2,
+    role: Role::Guarded,
+    obstacle: None,
     bases: include_str!("../../registers/bases/yellow_carp.txt"),
 };
 
@@ -103,10 +122,7 @@ pub(super) static RAPHAEL: Chip = Chip {
     description: "Raphael, Radeon 610M",
     device_id: 0x164E,
     revision: 0xD8,
-    firmware: Firmware {
-        gc: "gc_10_3_6",
-        sdma: "sdma_5_2_6",
-    },
+    firmware: Firmware::named("gc_10_3_6", "sdma_5_2_6"),
     shader: ShaderConfig {
         wgps_per_array: [1, 0],
         ..VANGOGH.shader
@@ -121,6 +137,8 @@ pub(super) static RAPHAEL: Chip = Chip {
         sdma: IpVersion(5, 2, 6),
         ..RDNA2
     },
+    role: Role::Guarded,
+    obstacle: None,
     // The kernel has no such header for this chip and the next.
     bases: REMBRANDT.bases,
 };
@@ -130,10 +148,7 @@ pub(super) static MENDOCINO: Chip = Chip {
     description: "Mendocino, Radeon 610M",
     device_id: 0x1506,
     revision: 0xC1,
-    firmware: Firmware {
-        gc: "gc_10_3_7",
-        sdma: "sdma_5_2_7",
-    },
+    firmware: Firmware::named("gc_10_3_7", "sdma_5_2_7"),
     shader: RAPHAEL.shader,
     versions: Versions {
         gc: IpVersion(10, 3, 7),
@@ -145,5 +160,7 @@ pub(super) static MENDOCINO: Chip = Chip {
         sdma: IpVersion(5, 2, 7),
         ..RDNA2
     },
+    role: Role::Guarded,
+    obstacle: None,
     bases: REMBRANDT.bases,
 };

@@ -96,7 +96,7 @@ pub(super) fn registers(id: HwId, version: IpVersion) -> &'static [&'static str]
         (HwId::Athub, _) => registers!("athub_2_1_0"),
         (HwId::Osssys, _) => registers!("osssys_5_0_0"),
         (HwId::Hdp, _) => registers!("hdp_5_0_0"),
-        (HwId::Nbif, IpVersion(7, _, _)) => registers!("discovery", "nbio_7_2_0"),
+        (HwId::Nbif, IpVersion(7, _, _)) => registers!("discovery", "nbio_7_2_0", "nbio_v7_2"),
         (HwId::Nbif, _) => registers!("discovery", "nbio_2_3"),
         (HwId::Mp0, _) => registers!("mp_11_0"),
         (HwId::Mp1, _) => registers!("mp_12_0_0"),

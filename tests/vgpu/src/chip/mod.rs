@@ -35,8 +35,29 @@ pub struct Chip {
     pub firmware: Firmware,
     pub shader: ShaderConfig,
     pub versions: Versions,
+    /// Whether rmcp guards a GPU like this one.
+    pub role: Role,
+    /// What keeps the stock driver from bringing the whole chip up, if anything does.
+    pub obstacle: Option<Obstacle>,
     /// Where the IP blocks are: a list of `registers/bases/`.
     bases: &'static str,
+}
+
+/// What a chip is in the table for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// rmcp guards it.
+    Guarded,
+    /// rmcp must leave it alone.
+    Control,
+}
+
+/// Why the driver can bring up only a part of a chip, and how it is made to.
+#[derive(Clone, Copy, Debug)]
+pub struct Obstacle {
+    pub reason: &'static str,
+    /// Further parameters on the kernel's command line.
+    pub parameters: &'static str,
 }
 
 /// First parts of the firmware file names (`amdgpu_ucode_ip_version_decode`).
@@ -44,6 +65,18 @@ pub struct Chip {
 pub struct Firmware {
     pub gc: &'static str,
     pub sdma: &'static str,
+    /// For a chip whose discovery table the driver does not read (`amdgpu_device_parse_gpu_info_fw`).
+    pub gpu_info: Option<&'static str>,
+}
+
+impl Firmware {
+    const fn named(gc: &'static str, sdma: &'static str) -> Self {
+        Self {
+            gc,
+            sdma,
+            gpu_info: None,
+        }
+    }
 }
 
 /// The part of the GC_INFO table that says how many shader units there are.
@@ -87,6 +120,7 @@ pub static CHIPS: &[&Chip] = &[
     &navi2x::NAVI22,
     &navi2x::NAVI23,
     &navi2x::NAVI24,
+    &apu::CYAN_SKILLFISH,
     &apu::CYAN_SKILLFISH2,
     &apu::VANGOGH,
     &apu::REMBRANDT,
@@ -113,6 +147,29 @@ mod tests {
         assert_eq!(chip("navi10").map(|c| c.device_id), Some(0x731F));
         assert_eq!(chip("navi21").map(|c| c.device_id), Some(0x73BF));
         assert!(chip("navi").is_none());
+    }
+
+    /// The guarded chips are exactly the kernel module's, one of each GC version.
+    #[test]
+    fn the_table_covers_what_rmcp_guards() {
+        let guarded = CHIPS.iter().filter(|chip| chip.role == Role::Guarded);
+        let mut ours: Vec<_> = guarded
+            .map(|chip| (chip.versions.gc.to_string(), chip.description))
+            .collect();
+        let mut theirs: Vec<_> = rmcp_kctl::policy::CHIPS
+            .iter()
+            .map(|chip| {
+                let (major, minor, revision) = chip.gc;
+                (IpVersion(major, minor, revision).to_string(), chip.name)
+            })
+            .collect();
+        ours.sort_unstable();
+        theirs.sort_unstable();
+        assert_eq!(ours.len(), theirs.len());
+        for ((gc, description), (guarded, name)) in ours.iter().zip(&theirs) {
+            assert_eq!(gc, guarded);
+            assert!(description.starts_with(name), "{gc}: {description}, {name}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! RDNA1 cards: GC 10.1.
 
-use super::{Chip, Firmware, IpVersion, ShaderConfig, Versions};
+use super::{Chip, Firmware, IpVersion, Role, ShaderConfig, Versions};
 
 const VERSIONS: Versions = Versions {
     gc: IpVersion(10, 1, 10),
@@ -22,10 +22,7 @@ pub(super) static NAVI10: Chip = Chip {
     description: "Navi10, Radeon RX 5700 XT",
     device_id: 0x731F,
     revision: 0xC1,
-    firmware: Firmware {
-        gc: "navi10",
-        sdma: "navi10_sdma",
-    },
+    firmware: Firmware::named("navi10", "navi10_sdma"),
     shader: ShaderConfig {
         engines: 2,
         arrays_per_engine: 2,
@@ -33,6 +30,8 @@ pub(super) static NAVI10: Chip = Chip {
         render_backends_per_engine: 8,
     },
     versions: VERSIONS,
+    role: Role::Guarded,
+    obstacle: None,
     bases: include_str!("../../registers/bases/navi10.txt"),
 };
 
@@ -41,10 +40,7 @@ pub(super) static NAVI12: Chip = Chip {
     description: "Navi12, Radeon Pro 5600M",
     device_id: 0x7360,
     revision: 0x41,
-    firmware: Firmware {
-        gc: "navi12",
-        sdma: "navi12_sdma",
-    },
+    firmware: Firmware::named("navi12", "navi12_sdma"),
     shader: NAVI10.shader,
     versions: Versions {
         gc: IpVersion(10, 1, 2),
@@ -57,6 +53,8 @@ pub(super) static NAVI12: Chip = Chip {
         sdma: IpVersion(5, 0, 5),
         ..VERSIONS
     },
+    role: Role::Guarded,
+    obstacle: None,
     bases: include_str!("../../registers/bases/navi12.txt"),
 };
 
@@ -65,10 +63,7 @@ pub(super) static NAVI14: Chip = Chip {
     description: "Navi14, Radeon RX 5500 XT",
     device_id: 0x7340,
     revision: 0xC5,
-    firmware: Firmware {
-        gc: "navi14",
-        sdma: "navi14_sdma",
-    },
+    firmware: Firmware::named("navi14", "navi14_sdma"),
     shader: ShaderConfig {
         engines: 1,
         arrays_per_engine: 2,
@@ -82,5 +77,7 @@ pub(super) static NAVI14: Chip = Chip {
         sdma: IpVersion(5, 0, 2),
         ..VERSIONS
     },
+    role: Role::Guarded,
+    obstacle: None,
     bases: include_str!("../../registers/bases/navi14.txt"),
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! RDNA2 cards: GC 10.3 with memory of their own.
 
-use super::{Chip, Firmware, IpVersion, ShaderConfig, Versions};
+use super::{Chip, Firmware, IpVersion, Role, ShaderConfig, Versions};
 
 const VERSIONS: Versions = Versions {
     gc: IpVersion(10, 3, 0),
@@ -22,10 +22,7 @@ pub(super) static NAVI21: Chip = Chip {
     description: "Navi21 (Sienna Cichlid), Radeon RX 6800 XT",
     device_id: 0x73BF,
     revision: 0xC1,
-    firmware: Firmware {
-        gc: "sienna_cichlid",
-        sdma: "sienna_cichlid_sdma",
-    },
+    firmware: Firmware::named("sienna_cichlid", "sienna_cichlid_sdma"),
     shader: ShaderConfig {
         engines: 4,
         arrays_per_engine: 2,
@@ -33,6 +30,8 @@ pub(super) static NAVI21: Chip = Chip {
         render_backends_per_engine: 4,
     },
     versions: VERSIONS,
+    role: Role::Guarded,
+    obstacle: None,
     bases: include_str!("../../registers/bases/sienna_cichlid.txt"),
 };
 
@@ -41,10 +40,7 @@ pub(super) static NAVI22: Chip = Chip {
     description: "Navi22 (Navy Flounder), Radeon RX 6700 XT",
     device_id: 0x73DF,
     revision: 0xC1,
-    firmware: Firmware {
-        gc: "navy_flounder",
-        sdma: "navy_flounder_sdma",
-    },
+    firmware: Firmware::named("navy_flounder", "navy_flounder_sdma"),
     shader: ShaderConfig {
         engines: 2,
         ..NAVI21.shader
@@ -58,6 +54,8 @@ pub(super) static NAVI22: Chip = Chip {
         sdma: IpVersion(5, 2, 2),
         ..VERSIONS
     },
+    role: Role::Guarded,
+    obstacle: None,
     // The kernel has no such header for this chip. Those of the other RDNA2 cards agree on the
     // segments that are used.
     bases: NAVI21.bases,
@@ -68,10 +66,7 @@ pub(super) static NAVI23: Chip = Chip {
     description: "Navi23 (Dimgrey Cavefish), Radeon RX 6600 XT",
     device_id: 0x73FF,
     revision: 0xC1,
-    firmware: Firmware {
-        gc: "dimgrey_cavefish",
-        sdma: "dimgrey_cavefish_sdma",
-    },
+    firmware: Firmware::named("dimgrey_cavefish", "dimgrey_cavefish_sdma"),
     shader: ShaderConfig {
         engines: 2,
         wgps_per_array: [2, 2],
@@ -87,6 +82,8 @@ pub(super) static NAVI23: Chip = Chip {
         sdma: IpVersion(5, 2, 4),
         ..VERSIONS
     },
+    role: Role::Guarded,
+    obstacle: None,
     bases: include_str!("../../registers/bases/dimgrey_cavefish.txt"),
 };
 
@@ -95,10 +92,7 @@ pub(super) static NAVI24: Chip = Chip {
     description: "Navi24 (Beige Goby), Radeon RX 6500 XT",
     device_id: 0x743F,
     revision: 0xC1,
-    firmware: Firmware {
-        gc: "beige_goby",
-        sdma: "beige_goby_sdma",
-    },
+    firmware: Firmware::named("beige_goby", "beige_goby_sdma"),
     shader: ShaderConfig {
         engines: 1,
         wgps_per_array: [2, 2],
@@ -114,5 +108,7 @@ pub(super) static NAVI24: Chip = Chip {
         sdma: IpVersion(5, 2, 5),
         ..VERSIONS
     },
+    role: Role::Guarded,
+    obstacle: None,
     bases: include_str!("../../registers/bases/beige_goby.txt"),
 };
