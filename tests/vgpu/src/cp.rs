@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! The command processor: queues and the PM4 packets by which the driver brings its rings up, tests
-//! them and gets its fences. Draws, dispatches and user queues are not executed.
+//! them and gets its fences. Draws are not executed. The queues of processes come from the hardware
+//! scheduler, `hws.rs`, and hold AQL packets, `aql.rs`.
 
 use anyhow::Result;
 
@@ -17,36 +18,43 @@ const WRITE_DATA: u32 = 0x37;
 const INDIRECT_BUFFER: u32 = 0x3F;
 const RELEASE_MEM: u32 = 0x49;
 const SET_UCONFIG_REG: u32 = 0x79;
-const MAP_QUEUES: u32 = 0xA2;
-const UNMAP_QUEUES: u32 = 0xA3;
+pub(crate) const SET_RESOURCES: u32 = 0xA0;
+pub(crate) const MAP_PROCESS: u32 = 0xA1;
+pub(crate) const MAP_QUEUES: u32 = 0xA2;
+pub(crate) const UNMAP_QUEUES: u32 = 0xA3;
 const QUERY_STATUS: u32 = 0xA4;
+pub(crate) const RUN_LIST: u32 = 0xA5;
 
 /// First register of SET_UCONFIG_REG (PACKET3_SET_UCONFIG_REG_START).
 const UCONFIG_START: u32 = 0xC000;
 /// A NOP with this count is a single dword (`gfx_v10_ring_insert_nop`).
 const NOP_SINGLE: u32 = 0x3FFF;
 const ENGINE_SEL_GFX: u32 = 4;
+/// MAP_QUEUES, QUEUE_SEL: the hardware scheduler chooses the slot.
+const SLOT_BY_SCHEDULER: u32 = 1;
 /// UNMAP_QUEUES, PREEMPT_QUEUES_NO_UNMAP: the queue stays.
 const ACTION_NO_UNMAP: u32 = 3;
 /// CPC_INT_STATUS bit 29, GENERIC2: `gfx_v10_0_ring_emit_fence_kiq` asks for its interrupt with it.
 const CPC_INT_GENERIC2: u32 = 1 << 29;
+/// CP_HQD_PQ_CONTROL bits 19:18, SLOT_BASED_WPTR: the queue holds AQL packets (`update_mqd`).
+const SLOT_BASED_WPTR: u32 = 3 << 18;
 const MAX_DEPTH: u32 = 2;
 
 // Dwords of struct v10_gfx_mqd and struct v10_compute_mqd, where both agree (v10_structs.h).
-const MQD_PQ_BASE: u64 = 136;
-const MQD_RPTR_ADDRESS: u64 = 139;
-const MQD_PQ_CONTROL: u64 = 145;
+pub(crate) const MQD_PQ_BASE: u64 = 136;
+pub(crate) const MQD_RPTR_ADDRESS: u64 = 139;
+pub(crate) const MQD_PQ_CONTROL: u64 = 145;
 
 /// Micro engine, pipe and queue: the `ring_id` of an interrupt (`gfx_v10_0_eop_irq`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct QueueId {
-    me: u32,
-    pipe: u32,
-    queue: u32,
+pub(crate) struct QueueId {
+    pub(crate) me: u32,
+    pub(crate) pipe: u32,
+    pub(crate) queue: u32,
 }
 
 impl QueueId {
-    fn ring_id(self) -> u8 {
+    pub(crate) fn ring_id(self) -> u8 {
         (self.pipe & 3 | (self.me & 3) << 2 | (self.queue & 7) << 4) as u8
     }
 
@@ -63,11 +71,16 @@ impl QueueId {
 /// A queue the command processor fetches from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Queue {
-    id: QueueId,
-    base: u64,
-    size_dwords: u64,
-    rptr: u64,
-    rptr_report: u64,
+    pub(crate) id: QueueId,
+    /// Whose memory it is in: 0 is the driver, others are processes.
+    pub(crate) vmid: u8,
+    /// Whether it holds AQL packets, not PM4.
+    pub(crate) aql: bool,
+    pub(crate) base: u64,
+    pub(crate) size_dwords: u64,
+    /// In dwords, or in packets if they are AQL.
+    pub(crate) rptr: u64,
+    pub(crate) rptr_report: u64,
 }
 
 impl Queue {
@@ -75,6 +88,8 @@ impl Queue {
     fn new(id: QueueId, base: u64, control: u32, rptr_report: u64) -> Self {
         Queue {
             id,
+            vmid: 0,
+            aql: control & SLOT_BASED_WPTR != 0,
             base: base << 8,
             size_dwords: 2 << (control & 0x3F).min(30),
             rptr: 0,
@@ -129,11 +144,13 @@ impl CpRegisters {
 
 /// Why a queue stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stop {
+pub(crate) enum Stop {
     /// Not a packet of type 2 or 3.
     BadHeader(u32),
     Truncated(u32),
     NestedBuffer,
+    /// An AQL packet of this type, which would take shader cores or is none.
+    Aql(u8),
     Fault(PageFault),
 }
 
@@ -158,7 +175,7 @@ fn opcode(header: u32) -> u32 {
     header >> 8 & 0xFF
 }
 
-fn pair(lo: u32, hi: u32) -> u64 {
+pub(crate) fn pair(lo: u32, hi: u32) -> u64 {
     u64::from(lo) | u64::from(hi) << 32
 }
 
@@ -213,32 +230,28 @@ impl Device {
         true
     }
 
-    fn map_queue(&mut self, doorbell: u32, queue: Queue) {
+    pub(crate) fn map_queue(&mut self, doorbell: u32, queue: Queue) {
         self.log.note(format_args!(
             "queue mapped, doorbell {doorbell:#x}: {queue:x?}"
         ));
         self.queues.insert(doorbell, queue);
     }
 
-    /// Executes the queue of a doorbell up to `wptr` (dwords, as `gfx_v10_0_ring_set_wptr_compute`
-    /// writes it). A doorbell without a queue is ignored.
-    pub(crate) fn run_queue(&mut self, doorbell: u32, wptr: u64) {
-        let Some(queue) = self.queues.get(&doorbell).copied() else {
+    /// Executes the queue of a doorbell up to what was written to it: of PM4 the write pointer in
+    /// dwords (`gfx_v10_0_ring_set_wptr_compute`), of AQL the index of the last packet. A doorbell
+    /// without a queue is ignored.
+    pub(crate) fn run_queue(&mut self, doorbell: u32, value: u64) {
+        let Some(mut queue) = self.queues.get(&doorbell).copied() else {
             return;
         };
-        let count = wptr.wrapping_sub(queue.rptr) & (queue.size_dwords - 1);
-        let result = self
-            .read_ring(
-                queue.base,
-                queue.size_dwords * 4,
-                queue.rptr.wrapping_mul(4),
-                count as usize,
-            )
-            .map_err(Stop::from)
-            .and_then(|dwords| self.execute_pm4(queue, &dwords, 0, 0));
+        let result = if queue.aql {
+            self.run_aql(&mut queue, value.wrapping_add(1))
+        } else {
+            self.run_pm4(&mut queue, value)
+        };
         if let Err(stop) = result {
             self.log.note(format_args!(
-                "queue of doorbell {doorbell:#x} stops before {wptr:#x}: {stop:x?}"
+                "queue of doorbell {doorbell:#x} stops before {value:#x}: {stop:x?}"
             ));
             // As on hardware, a hung queue does not go on until it is mapped again.
             self.queues.remove(&doorbell);
@@ -248,13 +261,24 @@ impl Device {
             return;
         }
         // An executed packet may have unmapped the queue.
-        if let Some(queue) = self.queues.get_mut(&doorbell) {
-            queue.rptr = wptr;
+        if let Some(mapped) = self.queues.get_mut(&doorbell) {
+            *mapped = queue;
         }
+    }
+
+    fn run_pm4(&mut self, queue: &mut Queue, wptr: u64) -> Result<(), Stop> {
+        let count = wptr.wrapping_sub(queue.rptr) & (queue.size_dwords - 1);
+        let dwords = self.read_ring(
+            queue.base,
+            queue.size_dwords * 4,
+            queue.rptr.wrapping_mul(4),
+            count as usize,
+        )?;
+        self.execute_pm4(*queue, &dwords, 0, 0)?;
+        queue.rptr = wptr;
         let rptr = (wptr & (queue.size_dwords - 1)) as u32;
-        if let Err(fault) = self.gpu_write(0, queue.rptr_report, &rptr.to_le_bytes()) {
-            self.raise_page_fault(fault, queue.client());
-        }
+        self.gpu_write(0, queue.rptr_report, &rptr.to_le_bytes())?;
+        Ok(())
     }
 
     fn execute_pm4(
@@ -306,14 +330,35 @@ impl Device {
                     let buffer = self.gpu_read_dwords(vmid, pair(lo & !3, *hi), count)?;
                     self.execute_pm4(queue, &buffer, vmid, depth + 1)?;
                 }
-                (MAP_QUEUES, [_, control, doorbell, mqd_lo, mqd_hi, ..]) => {
-                    self.map_from_mqd(*control, *doorbell, pair(*mqd_lo, *mqd_hi))?;
+                (SET_RESOURCES, [_, control, ..]) => self.scheduler.set_resources(*control),
+                // Within a list it would lead back to its begin, for processes that take turns.
+                (RUN_LIST, [_, lo, hi, control]) if depth == 0 => {
+                    let list =
+                        self.gpu_read_dwords(0, pair(lo & !3, *hi), (control & 0xF_FFFF) as usize)?;
+                    self.execute_pm4(queue, &list, 0, depth + 1)?;
                 }
-                (UNMAP_QUEUES, [_, control, doorbell, ..]) => {
-                    // Only QUEUE_SEL 0 names queues by doorbell. The other selections are for the
-                    // queues of a run list, none of which the model maps.
-                    if control >> 4 & 3 == 0 && control & 3 != ACTION_NO_UNMAP {
-                        self.queues.remove(&doorbell_index(*doorbell));
+                (MAP_PROCESS, [_, control, root_lo, root_hi, ..]) => {
+                    self.map_process(control & 0xFFFF, pair(*root_lo, *root_hi));
+                }
+                (MAP_QUEUES, [_, control, doorbell, mqd_lo, mqd_hi, wptr_lo, wptr_hi]) => {
+                    let queue = self.queue_from_mqd(*control, pair(*mqd_lo, *mqd_hi))?;
+                    let doorbell = doorbell_index(*doorbell);
+                    if control >> 4 & 3 == SLOT_BY_SCHEDULER {
+                        let wptr_address = pair(*wptr_lo, *wptr_hi);
+                        self.schedule_queue(*control, doorbell, queue, wptr_address);
+                    } else {
+                        self.map_queue(doorbell, queue);
+                    }
+                }
+                (UNMAP_QUEUES, [_, control, which, ..]) => {
+                    match control >> 4 & 3 {
+                        0 if control & 3 != ACTION_NO_UNMAP => {
+                            self.queues.remove(&doorbell_index(*which));
+                        }
+                        0 => {}
+                        1 => self.unschedule(Some(which & 0xFFFF)),
+                        // All queues, or all that are not static. The KFD maps none as static.
+                        _ => self.unschedule(None),
                     }
                 }
                 (QUERY_STATUS, [_, _, _, lo, hi, data_lo, data_hi]) => {
@@ -356,13 +401,11 @@ impl Device {
     }
 
     /// MAP_QUEUES: the queue is described by its MQD in memory (`gfx10_kiq_map_queues`).
-    fn map_from_mqd(&mut self, control: u32, doorbell: u32, mqd: u64) -> Result<(), PageFault> {
-        let field = |device: &Device, index: u64, count: usize| {
-            device.gpu_read_dwords(0, mqd + 4 * index, count)
-        };
-        let base = field(self, MQD_PQ_BASE, 2)?;
-        let report = field(self, MQD_RPTR_ADDRESS, 2)?;
-        let size = field(self, MQD_PQ_CONTROL, 1)?[0];
+    fn queue_from_mqd(&self, control: u32, mqd: u64) -> Result<Queue, PageFault> {
+        let field = |index: u64, count: usize| self.gpu_read_dwords(0, mqd + 4 * index, count);
+        let base = field(MQD_PQ_BASE, 2)?;
+        let report = field(MQD_RPTR_ADDRESS, 2)?;
+        let size = field(MQD_PQ_CONTROL, 1)?[0];
         let id = QueueId {
             // The packet counts the micro engines of the compute side from 0, the interrupt from 1.
             me: match control >> 26 & 7 {
@@ -372,20 +415,19 @@ impl Device {
             pipe: control >> 16 & 3,
             queue: control >> 13 & 7,
         };
-        let queue = Queue::new(id, pair(base[0], base[1]), size, pair(report[0], report[1]));
-        self.map_queue(doorbell_index(doorbell), queue);
-        Ok(())
+        let report = pair(report[0], report[1]);
+        Ok(Queue::new(id, pair(base[0], base[1]), size, report))
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::chip::CHIPS;
 
-    const VRAM_WINDOW: u64 = 0x80_0000_0000;
+    pub(crate) const VRAM_WINDOW: u64 = 0x80_0000_0000;
 
-    fn packet3(opcode: u32, count: u32) -> u32 {
+    pub(crate) fn packet3(opcode: u32, count: u32) -> u32 {
         3 << 30 | count << 16 | opcode << 8
     }
 
@@ -412,13 +454,13 @@ mod tests {
     }
 
     /// The KIQ with 64 dwords at VRAM 0, read pointer copy at 0x1000, doorbell 0.
-    struct Kiq {
-        device: Device,
+    pub(crate) struct Kiq {
+        pub(crate) device: Device,
         wptr: u64,
     }
 
     impl Kiq {
-        fn new() -> Self {
+        pub(crate) fn new() -> Self {
             let mut kiq = Kiq {
                 device: Device::new(CHIPS[0]).unwrap(),
                 wptr: 0,
@@ -436,17 +478,17 @@ mod tests {
             kiq
         }
 
-        fn set(&mut self, name: &str, value: u32) {
+        pub(crate) fn set(&mut self, name: &str, value: u32) {
             let dword = self.device.names.dword(name).unwrap();
             self.device.write_register(Origin::Cpu, dword, value);
         }
 
-        fn get(&mut self, name: &str) -> u32 {
+        pub(crate) fn get(&mut self, name: &str) -> u32 {
             let dword = self.device.names.dword(name).unwrap();
             self.device.read_register(Origin::Cpu, dword)
         }
 
-        fn submit(&mut self, dwords: &[u32]) {
+        pub(crate) fn submit(&mut self, dwords: &[u32]) {
             for dword in dwords {
                 let at = self.wptr % 64 * 4;
                 assert!(self.device.vram.write(at, &dword.to_le_bytes()));

@@ -12,6 +12,7 @@ use crate::chip::{Chip, HwId};
 use crate::cp::{CpRegisters, Queue};
 use crate::guest_memory::GuestMemory;
 use crate::hub::{ContextHistory, HubRegisters};
+use crate::hws::Scheduler;
 use crate::ih::IhRegisters;
 use crate::log::{Log, Origin};
 use crate::mmio::{BusRegisters, RegisterFile};
@@ -42,6 +43,7 @@ pub(crate) struct Device {
     pub(crate) hqd_banks: BTreeMap<(u32, u32), u32>,
     /// Mapped queues of the command processor by doorbell (dword index).
     pub(crate) queues: BTreeMap<u32, Queue>,
+    pub(crate) scheduler: Scheduler,
     /// The SDMA engine met a packet it does not know. As on hardware, the ring stays stuck until a reset.
     pub(crate) sdma_stopped: bool,
     pub(crate) log: Log,
@@ -70,6 +72,7 @@ impl Device {
             contexts: Default::default(),
             hqd_banks: BTreeMap::new(),
             queues: BTreeMap::new(),
+            scheduler: Scheduler::default(),
             sdma_stopped: false,
             log: Log::default(),
         };
@@ -86,6 +89,7 @@ impl Device {
         self.power_on_hubs();
         self.hqd_banks.clear();
         self.queues.clear();
+        self.scheduler = Scheduler::default();
         self.sdma_stopped = false;
         Ok(())
     }
@@ -139,7 +143,7 @@ impl Device {
     }
 
     /// A doorbell: the low 32 or all 64 bits of a ring's write pointer. The other doorbells of
-    /// BAR2 (interrupt ring read pointer, user queues of the KFD) lead nowhere.
+    /// BAR2 (interrupt ring read pointer, SDMA queues of processes) lead nowhere.
     pub(crate) fn doorbell_write(&mut self, offset: u64, data: &[u8]) {
         let wptr = match data.len() {
             4 => u64::from(u32::from_le_bytes([data[0], data[1], data[2], data[3]])),

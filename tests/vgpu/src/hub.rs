@@ -10,7 +10,7 @@ use crate::chip::HwId;
 use crate::device::Device;
 use crate::ih::Interrupt;
 use crate::names::Names;
-use crate::page_table::{Shape, PAGE_SIZE, READABLE, VALID, WRITEABLE};
+use crate::page_table::{PageTableEntry, Shape, PAGE_SIZE, READABLE, VALID, WRITEABLE};
 use crate::vram::VRAM_SIZE;
 
 /// A VM hub. Each has its own sixteen contexts.
@@ -24,6 +24,8 @@ pub enum Hub {
 
 pub(crate) const CONTEXT_COUNT: usize = 16;
 const ENGINE_COUNT: u32 = 18;
+/// Addresses have 48 bits.
+const ADDRESS_MASK: u64 = 0x0000_FFFF_FFFF_FFFF;
 
 /// Addresses of one hub's registers. Those of further contexts follow each other, those of further
 /// engines come at a fixed distance (`ctx_distance`, `eng_distance` in `gfxhub_v2_0_init`).
@@ -149,6 +151,11 @@ impl Device {
         }
     }
 
+    /// CONTEXTn_PAGE_TABLE_BASE_ADDR_LO32; the other half follows.
+    pub(crate) fn root_register(&self, hub: Hub, vmid: u8) -> u32 {
+        self.hubs[hub as usize].page_table_base + 2 * u32::from(vmid)
+    }
+
     /// Translates one address; the result is valid up to the end of its 4 KiB page.
     pub(crate) fn translate(
         &self,
@@ -158,7 +165,7 @@ impl Device {
         write: bool,
     ) -> Option<Location> {
         let map = &self.hubs[hub as usize];
-        let address = address & 0x0000_FFFF_FFFF_FFFF;
+        let address = address & ADDRESS_MASK;
         if vmid == 0 {
             let base = u64::from(self.registers.get(map.fb_location_base) & 0xFF_FFFF) << 24;
             if (base..base + VRAM_SIZE).contains(&address) {
@@ -166,6 +173,24 @@ impl Device {
             }
         }
 
+        let entry = self.context_entry(hub, vmid, address)?;
+        let needed = VALID | if write { WRITEABLE } else { READABLE };
+        if entry.value & needed != needed {
+            return None;
+        }
+        // Entries of more than a page are only in contexts that begin at address 0
+        // (`gfxhub_v2_0_setup_vmid_config`).
+        let target = entry.target() + address % entry.span;
+        Some(if entry.is_system() {
+            Location::System(target)
+        } else {
+            Location::Vram(target)
+        })
+    }
+
+    /// The page-table entry of an address in the context of a VMID.
+    fn context_entry(&self, hub: Hub, vmid: u8, address: u64) -> Option<PageTableEntry> {
+        let map = &self.hubs[hub as usize];
         let context = u32::from(vmid);
         let cntl = self.registers.get(map.context0_cntl + context);
         if cntl & 1 == 0 {
@@ -180,20 +205,9 @@ impl Device {
         if page < start || page > pair(map.page_table_end) {
             return None;
         }
-        let relative = (page - start) * PAGE_SIZE + address % PAGE_SIZE;
-
         let root = pair(map.page_table_base);
-        let entry = self.walk(root, Shape::from_context_cntl(cntl), relative)?;
-        let needed = VALID | if write { WRITEABLE } else { READABLE };
-        if entry.value & needed != needed {
-            return None;
-        }
-        let target = entry.target() + relative % entry.span;
-        Some(if entry.is_system() {
-            Location::System(target)
-        } else {
-            Location::Vram(target)
-        })
+        let relative = (page - start) * PAGE_SIZE;
+        self.walk(root, Shape::from_context_cntl(cntl), relative)
     }
 
     /// Reads GPU virtual memory of a context of the graphics hub.
@@ -268,12 +282,21 @@ impl Device {
             .collect())
     }
 
+    /// Reads a quadword of GPU virtual memory.
+    pub(crate) fn gpu_read_u64(&self, vmid: u8, address: u64) -> Result<u64, PageFault> {
+        let mut bytes = [0; 8];
+        self.gpu_read(vmid, address, &mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
     /// Reports a fault the way the L2 does: status and address registers, then an interrupt.
     /// The process is the one IH_VMID_n_LUT gives for the VMID.
     pub(crate) fn raise_page_fault(&mut self, fault: PageFault, client: Client) {
         let pasid = self.vmid_pasid(fault.hub, fault.vmid);
+        let entry = self.context_entry(fault.hub, fault.vmid, fault.address & ADDRESS_MASK);
+        let missing = permission_faults(entry, fault.write);
         let map = &self.hubs[fault.hub as usize];
-        let status = fault_status(client as u32, fault.vmid, fault.write);
+        let status = fault_status(client as u32, fault.vmid, fault.write, missing);
         let page = fault.address / PAGE_SIZE;
         self.registers.set(map.fault_status, status);
         self.registers
@@ -285,21 +308,21 @@ impl Device {
             fault.address,
             if fault.write { "write" } else { "read" }
         ));
-        self.push_interrupt(Interrupt::page_fault(
-            fault.hub,
-            fault.vmid,
-            pasid,
-            fault.address,
-            fault.write,
-        ));
+        self.push_interrupt(Interrupt::page_fault(&fault, pasid, missing));
     }
+}
+
+/// PERMISSION_FAULTS: which of the bits of an entry the access lacked.
+/// `event_interrupt_wq_v10` takes them from the interrupt, as prot_valid, prot_read and prot_write.
+fn permission_faults(entry: Option<PageTableEntry>, write: bool) -> u8 {
+    let valid = entry.is_some_and(PageTableEntry::is_valid);
+    u8::from(!valid) | if write { 1 << 2 } else { 1 << 1 }
 }
 
 /// GCVM_L2_PROTECTION_FAULT_STATUS: MORE_FAULTS 0, WALKER_ERROR 3:1, PERMISSION_FAULTS 7:4,
 /// MAPPING_ERROR 8, CID 17:9, RW 18, VMID 23:20.
-fn fault_status(cid: u32, vmid: u8, write: bool) -> u32 {
-    let permission_faults = 0x3;
-    permission_faults << 4 | cid << 9 | u32::from(write) << 18 | u32::from(vmid) << 20
+fn fault_status(cid: u32, vmid: u8, write: bool, permission_faults: u8) -> u32 {
+    u32::from(permission_faults) << 4 | cid << 9 | u32::from(write) << 18 | u32::from(vmid) << 20
 }
 
 #[cfg(test)]
@@ -478,12 +501,27 @@ mod tests {
     }
 
     #[test]
+    fn a_fault_says_what_the_entry_lacks() {
+        let entry = |value| {
+            Some(PageTableEntry {
+                value,
+                span: PAGE_SIZE,
+            })
+        };
+        assert_eq!(permission_faults(None, false), 0b011);
+        assert_eq!(permission_faults(entry(READABLE), true), 0b101);
+        assert_eq!(permission_faults(entry(VALID | READABLE), true), 0b100);
+        assert_eq!(permission_faults(entry(VALID), false), 0b010);
+    }
+
+    #[test]
     fn the_status_is_the_one_the_driver_decodes() {
         // As gmc_v10_0_process_interrupt takes it apart: SDMA0, write, vmid 7.
-        let status = fault_status(0xD, 7, true);
+        let status = fault_status(0xD, 7, true, 0b101);
         assert_eq!(status >> 9 & 0x1FF, 0xD);
         assert_eq!(status >> 18 & 1, 1);
         assert_eq!(status >> 20 & 0xF, 7);
-        assert_eq!(status, 0x0074_1A30);
+        assert_eq!(status >> 4 & 0xF, 5);
+        assert_eq!(status, 0x0074_1A50);
     }
 }

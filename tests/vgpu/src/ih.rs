@@ -5,7 +5,7 @@
 use anyhow::Result;
 
 use crate::device::Device;
-use crate::hub::Hub;
+use crate::hub::{Hub, PageFault};
 use crate::names::Names;
 
 const CLIENT_SDMA0: u8 = 0x08;
@@ -40,23 +40,24 @@ pub(crate) struct Interrupt {
 }
 
 impl Interrupt {
-    pub(crate) fn page_fault(hub: Hub, vmid: u8, pasid: u32, address: u64, write: bool) -> Self {
+    pub(crate) fn page_fault(fault: &PageFault, pasid: u32, permission_faults: u8) -> Self {
         // src_data[1]: address bits 47:44, then read or write (gmc_v10_0_process_interrupt).
-        let access = if write { 0x20 } else { 0x40 };
+        let access = if fault.write { 0x20 } else { 0x40 };
         Interrupt {
-            client: match hub {
+            client: match fault.hub {
                 Hub::Gfx => CLIENT_UTCL2,
                 Hub::Mm => CLIENT_VMC,
             },
             source: SRC_PAGE_FAULT,
-            vmid,
-            vmid_source: hub == Hub::Mm,
+            // event_interrupt_wq_v10 has the reason it gives user space from here.
+            ring: permission_faults << 3,
+            vmid: fault.vmid,
+            vmid_source: fault.hub == Hub::Mm,
             pasid,
             data: [
-                (address >> 12) as u32,
-                (address >> 44) as u32 & 0xF | access,
+                (fault.address >> 12) as u32,
+                (fault.address >> 44) as u32 & 0xF | access,
             ],
-            ..Default::default()
         }
     }
 
@@ -76,6 +77,16 @@ impl Interrupt {
             source: SRC_CP_EOP,
             ring,
             ..Default::default()
+        }
+    }
+
+    /// event_interrupt_wq_v10: a signal of a process, which names one of its events.
+    pub(crate) fn signal(ring: u8, vmid: u8, pasid: u32, event: u32) -> Self {
+        Interrupt {
+            vmid,
+            pasid,
+            data: [event, 0],
+            ..Self::end_of_pipe(ring)
         }
     }
 
@@ -131,10 +142,15 @@ impl IhRegisters {
 }
 
 impl Device {
-    /// PASID of a VMID, from the table gmc_v10_0_emit_pasid_mapping and the KFD fill.
+    /// PASID of a VMID, from the table that gmc_v10_0_emit_pasid_mapping and the hardware scheduler
+    /// fill.
     pub(crate) fn vmid_pasid(&self, hub: Hub, vmid: u8) -> u32 {
-        let lut = self.ih.vmid_lut[hub as usize];
-        self.registers.get(lut + u32::from(vmid)) & 0xFFFF
+        self.registers.get(self.pasid_register(hub, vmid)) & 0xFFFF
+    }
+
+    /// IH_VMID_n_LUT.
+    pub(crate) fn pasid_register(&self, hub: Hub, vmid: u8) -> u32 {
+        self.ih.vmid_lut[hub as usize] + u32::from(vmid)
     }
 
     /// Writes the IV to the ring, reports the new write pointer and signals the MSI.
@@ -201,9 +217,16 @@ mod tests {
     #[test]
     fn a_fault_is_encoded_as_the_driver_decodes_it() {
         let address = 0x0000_7123_4567_8000;
-        let iv = Interrupt::page_fault(Hub::Mm, 7, 0x8001, address, true).encode();
+        let mut fault = PageFault {
+            hub: Hub::Mm,
+            vmid: 7,
+            address,
+            write: true,
+        };
+        let iv = Interrupt::page_fault(&fault, 0x8001, 0b101).encode();
         assert_eq!(iv[0] & 0xFF, 0x12, "client VMC");
         assert_eq!(iv[0] >> 8 & 0xFF, 0, "source");
+        assert_eq!(iv[0] >> 16 & 0xFF, 0x28, "prot_valid, prot_write");
         assert_eq!(iv[0] >> 24 & 0xF, 7, "vmid");
         assert_eq!(iv[0] >> 31, 1, "vmid source");
         assert_eq!(iv[3], 0x8001);
@@ -211,8 +234,14 @@ mod tests {
         assert_eq!(decoded, address);
         assert_eq!(iv[5] & 0xE0, 0x20, "write, no retry");
 
-        let iv = Interrupt::page_fault(Hub::Gfx, 1, 0, address, false).encode();
-        assert_eq!(iv[0], 0x0100_001B);
+        fault = PageFault {
+            hub: Hub::Gfx,
+            vmid: 1,
+            write: false,
+            ..fault
+        };
+        let iv = Interrupt::page_fault(&fault, 0, 0b011).encode();
+        assert_eq!(iv[0], 0x0118_001B);
         assert_eq!(iv[5] & 0xE0, 0x40, "read");
     }
 
@@ -221,6 +250,8 @@ mod tests {
         assert_eq!(Interrupt::sdma_trap().encode()[0], 0x0000_E008);
         assert_eq!(Interrupt::end_of_pipe(4).encode()[0], 0x0004_B514);
         assert_eq!(Interrupt::cp_generic(9).encode()[0], 0x0009_B214);
+        let signal = Interrupt::signal(0x24, 8, 0x8001, 5).encode();
+        assert_eq!(signal[..5], [0x0824_B514, 0, 0, 0x8001, 5]);
     }
 
     /// A 256 byte ring at guest address 0x1000, write pointer copy at 0x1800.

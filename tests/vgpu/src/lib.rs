@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::undocumented_unsafe_blocks, unreachable_pub)]
 
+mod aql;
 mod chip;
 mod cp;
 mod device;
@@ -15,6 +16,7 @@ mod discovery;
 pub mod firmware;
 mod guest_memory;
 mod hub;
+mod hws;
 mod ih;
 mod log;
 mod mmio;
@@ -162,7 +164,7 @@ mod tests {
         gpu.inject_page_fault(Hub::Gfx, 7, 0x7123_4567_8000, true);
         let mut status = [0; 4];
         lock(&gpu.device).mmio_read(0x2828 * 4, &mut status);
-        assert_eq!(u32::from_le_bytes(status), 0x0074_1A30);
+        assert_eq!(u32::from_le_bytes(status), 0x0074_1A50);
     }
 
     #[test]

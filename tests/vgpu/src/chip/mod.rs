@@ -90,6 +90,14 @@ pub struct ShaderConfig {
     pub render_backends_per_engine: u32,
 }
 
+impl ShaderConfig {
+    /// Compute units of the whole chip.
+    pub fn compute_units(&self) -> u32 {
+        let wgps: u32 = self.wgps_per_array.iter().sum();
+        self.engines * self.arrays_per_engine * wgps * 2
+    }
+}
+
 impl Chip {
     /// The blocks that the discovery table announces.
     pub fn ips(&self) -> Vec<Ip> {
