@@ -78,8 +78,12 @@ impl Variant {
                 for name in ["mtype_probe/Kbuild", "mtype_probe/mtype_probe.c"] {
                     copy(&checkout.harness(name), &to.join(name))?;
                 }
-                let name = "guest/replace.sh";
-                copy(&checkout.harness(name), &to.join("replace"))?;
+                for (from, name) in [
+                    ("guest/replace.sh", "replace"),
+                    ("hsa_probe.c", "hsa_probe.c"),
+                ] {
+                    copy(&checkout.harness(from), &to.join(name))?;
+                }
             }
             Self::Initramfs => {
                 Self::Rmcp.inputs(checkout, kctl, to)?;

@@ -6,6 +6,7 @@
 
 mod boot;
 mod broken;
+mod compute;
 mod initramfs;
 mod modes;
 mod mtype;
@@ -56,7 +57,7 @@ const MISSING: Option<&str> = Some("/usr/local/lib/rmcp-tests/replace missing");
 const BROKEN: Option<&str> = Some("/usr/local/lib/rmcp-tests/replace broken");
 
 /// Every scenario, in the order in which those of one boot run.
-const ALL: [Scenario; 14] = [
+const ALL: [Scenario; 16] = [
     scenario("boot-navi10", On::Only(&["navi10"]), None, boot::enforces),
     // Long, and rmcp is gone after it.
     Scenario {
@@ -69,6 +70,18 @@ const ALL: [Scenario; 14] = [
         On::Only(&["navi10", "navi21"]),
         None,
         two::each_by_itself,
+    ),
+    scenario(
+        "compute-navi10",
+        On::Only(&["navi10"]),
+        None,
+        compute::is_untouched,
+    ),
+    scenario(
+        "compute-navi21",
+        On::Only(&["navi21"]),
+        None,
+        compute::is_untouched,
     ),
     scenario("mtype", On::Any, None, mtype::cc_leaves_as_nc),
     scenario("parameter", On::Any, None, parameter::out_of_range),

@@ -62,7 +62,7 @@ pub(super) fn expect_counted_on(vm: &mut Vm, gpu: usize, cc: u32, counted: Count
 }
 
 /// `mtype_cc_requests` and `mtype_cc_rewritten`.
-fn counters(vm: &mut Vm, gpu: usize) -> Result<[u64; 2]> {
+pub(super) fn counters(vm: &mut Vm, gpu: usize) -> Result<[u64; 2]> {
     let mut counts = [0; 2];
     for (count, name) in counts.iter_mut().zip(["requests", "rewritten"]) {
         let path = vm.gpus()[gpu].file(&format!("rmcp/mtype_cc_{name}"));
