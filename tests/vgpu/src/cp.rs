@@ -38,6 +38,8 @@ const ACTION_NO_UNMAP: u32 = 3;
 const CPC_INT_GENERIC2: u32 = 1 << 29;
 /// CP_HQD_PQ_CONTROL bits 19:18, SLOT_BASED_WPTR: the queue holds AQL packets (`update_mqd`).
 const SLOT_BASED_WPTR: u32 = 3 << 18;
+/// CP_RB_DOORBELL_CONTROL.
+const DOORBELL_EN: u32 = 1 << 30;
 const MAX_DEPTH: u32 = 2;
 
 // Dwords of struct v10_gfx_mqd and struct v10_compute_mqd, where both agree (v10_structs.h).
@@ -121,6 +123,10 @@ pub(crate) struct CpRegisters {
     hqd_doorbell_control: u32,
     hqd_dequeue_request: u32,
     cpc_int_status: u32,
+    /// Of the one graphics ring before GC 10: base, its high half, size, address of the read
+    /// pointer's copy, its high half.
+    rb: [u32; 5],
+    rb_doorbell_control: u32,
 }
 
 impl CpRegisters {
@@ -128,7 +134,7 @@ impl CpRegisters {
         Ok(CpRegisters {
             grbm_gfx_cntl: names.dword("GRBM_GFX_CNTL")?,
             hqd_first: names.dword("CP_MQD_BASE_ADDR")?,
-            hqd_last: names.dword("CP_HQD_DEQUEUE_STATUS")?,
+            hqd_last: names.any(&["CP_HQD_DEQUEUE_STATUS", "CP_HQD_PQ_WPTR_HI"])?,
             hqd_active: names.dword("CP_HQD_ACTIVE")?,
             hqd_pq_base: names.dword("CP_HQD_PQ_BASE")?,
             hqd_pq_base_hi: names.dword("CP_HQD_PQ_BASE_HI")?,
@@ -138,6 +144,14 @@ impl CpRegisters {
             hqd_doorbell_control: names.dword("CP_HQD_PQ_DOORBELL_CONTROL")?,
             hqd_dequeue_request: names.dword("CP_HQD_DEQUEUE_REQUEST")?,
             cpc_int_status: names.dword("CPC_INT_STATUS")?,
+            rb: [
+                names.dword("CP_RB0_BASE")?,
+                names.dword("CP_RB0_BASE_HI")?,
+                names.dword("CP_RB0_CNTL")?,
+                names.dword("CP_RB0_RPTR_ADDR")?,
+                names.dword("CP_RB0_RPTR_ADDR_HI")?,
+            ],
+            rb_doorbell_control: names.dword("CP_RB_DOORBELL_CONTROL")?,
         })
     }
 }
@@ -228,6 +242,17 @@ impl Device {
             self.queues.remove(&doorbell);
         }
         true
+    }
+
+    /// Maps the ring that gfx_v9_0_cp_gfx_resume describes, last its doorbell.
+    pub(crate) fn rb_register_written(&mut self, dword: u32, value: u32) {
+        if dword == self.cp.rb_doorbell_control && value & DOORBELL_EN != 0 {
+            let [base, base_hi, cntl, report, report_hi] =
+                self.cp.rb.map(|dword| self.registers.get(dword));
+            let id = QueueId::from_grbm(0);
+            let queue = Queue::new(id, pair(base, base_hi), cntl, pair(report, report_hi));
+            self.map_queue(doorbell_index(value), queue);
+        }
     }
 
     pub(crate) fn map_queue(&mut self, doorbell: u32, queue: Queue) {

@@ -52,12 +52,13 @@ pub(crate) struct Device {
 impl Device {
     pub(crate) fn new(chip: &'static Chip) -> Result<Self> {
         let names = Names::new(chip).with_context(|| format!("chip {}", chip.name))?;
+        let [gfx, mm] = chip.hub_prefixes();
         let mut device = Device {
             chip,
             bus: BusRegisters::new(&names)?,
             hubs: [
-                HubRegisters::new(&names, HwId::Gc, "GC")?,
-                HubRegisters::new(&names, HwId::Mmhub, "MM")?,
+                HubRegisters::new(&names, HwId::Gc, gfx)?,
+                HubRegisters::new(&names, HwId::Mmhub, mm)?,
             ],
             ih: IhRegisters::new(&names)?,
             sdma: SdmaRegisters::new(&names)?,

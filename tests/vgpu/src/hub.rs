@@ -337,11 +337,6 @@ mod tests {
         device.write_register(Origin::Cpu, dword, value);
     }
 
-    fn get(device: &mut Device, name: &str) -> u32 {
-        let dword = device.names.dword(name).unwrap();
-        device.read_register(Origin::Cpu, dword)
-    }
-
     fn entry(device: &Device, at: u64, value: u64) {
         assert!(device.vram.write(at, &value.to_le_bytes()));
     }
@@ -349,17 +344,11 @@ mod tests {
     /// Page table of context 0 at VRAM 1 MiB for the first 512 MiB, as gart_enable sets it up.
     fn flat(chip: usize) -> Device {
         let mut device = Device::new(CHIPS[chip]).unwrap();
-        set(
-            &mut device,
-            "GCVM_CONTEXT0_PAGE_TABLE_BASE_ADDR_LO32",
-            0x10_0001,
-        );
-        set(
-            &mut device,
-            "GCVM_CONTEXT0_PAGE_TABLE_END_ADDR_LO32",
-            0x1_FFFF,
-        );
-        set(&mut device, "GCVM_CONTEXT0_CNTL", 1);
+        let hub = &device.hubs[Hub::Gfx as usize];
+        let (base, end, cntl) = (hub.page_table_base, hub.page_table_end, hub.context0_cntl);
+        for (dword, value) in [(base, 0x10_0001), (end, 0x1_FFFF), (cntl, 1)] {
+            device.write_register(Origin::Cpu, dword, value);
+        }
         device
     }
 
@@ -367,14 +356,17 @@ mod tests {
     fn an_invalidation_is_acknowledged() {
         for chip in CHIPS {
             let mut device = Device::new(chip).unwrap();
-            for hub in ["GCVM", "MMVM"] {
+            for (block, prefix) in [HwId::Gc, HwId::Mmhub].into_iter().zip(chip.hub_prefixes()) {
                 for engine in [0, 17] {
-                    let name = |what| format!("{hub}_INVALIDATE_ENG{engine}_{what}");
-                    assert_eq!(get(&mut device, &name("ACK")), 0);
-                    set(&mut device, &name("REQ"), 0x00F8_0081);
-                    assert_eq!(get(&mut device, &name("ACK")), 0x0081);
-                    set(&mut device, &name("SEM"), 0);
-                    assert_eq!(get(&mut device, &name("SEM")), 1);
+                    let [sem, req, ack] = ["SEM", "REQ", "ACK"].map(|what| {
+                        let name = format!("{prefix}VM_INVALIDATE_ENG{engine}_{what}");
+                        device.names.of_block(block, &name).unwrap()
+                    });
+                    assert_eq!(device.read_register(Origin::Cpu, ack), 0);
+                    device.write_register(Origin::Cpu, req, 0x00F8_0081);
+                    assert_eq!(device.read_register(Origin::Cpu, ack), 0x0081);
+                    device.write_register(Origin::Cpu, sem, 0);
+                    assert_eq!(device.read_register(Origin::Cpu, sem), 1);
                 }
             }
         }

@@ -38,7 +38,8 @@ pub(crate) struct BusRegisters {
     smu_response: u32,
     gfxoff_status: u32,
     rlc_safe_mode: u32,
-    icache_op_cntl: [u32; 4],
+    /// Those that the generation has.
+    icache_op_cntl: Vec<u32>,
 }
 
 impl BusRegisters {
@@ -55,12 +56,10 @@ impl BusRegisters {
             smu_response: names.dword("MP1_SMN_C2PMSG_90")?,
             gfxoff_status: names.dword("SMUIO_GFX_MISC_CNTL")?,
             rlc_safe_mode: names.dword("RLC_SAFE_MODE")?,
-            icache_op_cntl: [
-                names.dword("CP_PFP_IC_OP_CNTL")?,
-                names.dword("CP_ME_IC_OP_CNTL")?,
-                names.dword("CP_CE_IC_OP_CNTL")?,
-                names.dword("CP_CPC_IC_OP_CNTL")?,
-            ],
+            icache_op_cntl: ["PFP", "ME", "CE", "CPC"]
+                .iter()
+                .filter_map(|engine| names.dword(&format!("CP_{engine}_IC_OP_CNTL")).ok())
+                .collect(),
         })
     }
 }
@@ -177,6 +176,7 @@ impl Device {
             return;
         }
         self.registers.set(dword, value);
+        self.rb_register_written(dword, value);
         for hub in [Hub::Gfx, Hub::Mm] {
             self.hub_register_written(hub, dword, value);
         }

@@ -8,7 +8,7 @@
 //! (`registers/README.md`). No source gives the other blocks' versions: each is one that
 //! `amdgpu_discovery_set_ip_blocks` takes for that generation.
 //!
-//! Every entry differs from a real card in two blocks, on purpose:
+//! Every entry but the control differs from a real card in two blocks, on purpose:
 //! - MP1 is 12.0.0, the SMU of Renoir. With `fw_load_type=0 dpm=1` the driver takes the SMU block by
 //!   that version alone, and this one needs neither firmware nor a power play table. Without an SMU
 //!   block `gfx_v10_0_ring_begin_use` would dereference a null pointer.
@@ -18,6 +18,7 @@
 mod apu;
 mod bases;
 mod block;
+mod control;
 mod navi1x;
 mod navi2x;
 
@@ -99,6 +100,15 @@ impl ShaderConfig {
 }
 
 impl Chip {
+    /// What the names of VM hub registers have before `VM_` and `MC_VM_`: on the graphics hub, and
+    /// on the multimedia hub.
+    pub(crate) fn hub_prefixes(&self) -> [&'static str; 2] {
+        match self.versions.gc {
+            IpVersion(9, _, _) => ["", ""],
+            _ => ["GC", "MM"],
+        }
+    }
+
     /// The blocks that the discovery table announces.
     pub fn ips(&self) -> Vec<Ip> {
         self.versions
@@ -134,6 +144,7 @@ pub static CHIPS: &[&Chip] = &[
     &apu::REMBRANDT,
     &apu::RAPHAEL,
     &apu::MENDOCINO,
+    &control::RENOIR,
 ];
 
 #[cfg(test)]

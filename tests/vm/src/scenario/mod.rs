@@ -7,6 +7,7 @@
 mod boot;
 mod broken;
 mod compute;
+mod control;
 mod initramfs;
 mod modes;
 mod mtype;
@@ -57,7 +58,7 @@ const MISSING: Option<&str> = Some("/usr/local/lib/rmcp-tests/replace missing");
 const BROKEN: Option<&str> = Some("/usr/local/lib/rmcp-tests/replace broken");
 
 /// Every scenario, in the order in which those of one boot run.
-const ALL: [Scenario; 16] = [
+const ALL: [Scenario; 17] = [
     scenario("boot-navi10", On::Only(&["navi10"]), None, boot::enforces),
     // Long, and rmcp is gone after it.
     Scenario {
@@ -82,6 +83,12 @@ const ALL: [Scenario; 16] = [
         On::Only(&["navi21"]),
         None,
         compute::is_untouched,
+    ),
+    scenario(
+        "control-renoir",
+        On::Only(&["renoir"]),
+        None,
+        control::is_left_alone,
     ),
     scenario("mtype", On::Any, None, mtype::cc_leaves_as_nc),
     scenario("parameter", On::Any, None, parameter::out_of_range),

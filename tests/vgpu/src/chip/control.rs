@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+//! GPUs that rmcp must leave alone, to be seen left alone.
+
+use super::{Chip, Firmware, IpVersion, Role, ShaderConfig, Versions};
+
+/// The one chip whose own SMU needs no firmware: all its blocks but the video block are real.
+/// GMC v9 drives its memory, with registers named and placed differently.
+pub(super) static RENOIR: Chip = Chip {
+    name: "renoir",
+    description: "Renoir, Radeon Graphics of the Ryzen 4000 series",
+    device_id: 0x1636,
+    revision: 0xC1,
+    firmware: Firmware::named("renoir", "renoir_sdma"),
+    shader: ShaderConfig {
+        engines: 1,
+        arrays_per_engine: 1,
+        wgps_per_array: [2, 2],
+        render_backends_per_engine: 2,
+    },
+    versions: Versions {
+        gc: IpVersion(9, 3, 0),
+        mmhub: IpVersion(9, 3, 0),
+        athub: IpVersion(9, 3, 0),
+        osssys: IpVersion(4, 3, 0),
+        hdp: IpVersion(4, 1, 2),
+        nbif: IpVersion(2, 5, 0),
+        mp0: IpVersion(11, 0, 3),
+        mp1: IpVersion(12, 0, 1),
+        smuio: IpVersion(10, 0, 2),
+        sdma: IpVersion(4, 1, 2),
+        vcn: IpVersion(2, 0, 3),
+    },
+    role: Role::Control,
+    obstacle: None,
+    bases: include_str!("../../registers/bases/renoir.txt"),
+};
