@@ -34,9 +34,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
 
-pub use chip::{
-    chip, Chip, Firmware, HwId, Ip, IpVersion, Obstacle, Role, ShaderConfig, Versions, CHIPS,
-};
+pub use chip::{chip, Chip, Firmware, HwId, Ip, IpVersion, Role, ShaderConfig, Versions, CHIPS};
 use device::Device;
 pub use hub::Hub;
 use hub::{Client, PageFault};

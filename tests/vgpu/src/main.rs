@@ -63,7 +63,7 @@ fn main() -> Result<()> {
                     println!("{:16} not one that rmcp guards", "");
                 }
                 if let Some(obstacle) = chip.obstacle {
-                    println!("{:16} {}", "", obstacle.reason);
+                    println!("{:16} {obstacle}", "");
                 }
             }
         }

@@ -16,7 +16,6 @@ use anyhow::{anyhow, Context, Result};
 use rmcp_vgpu::PageTableEntry;
 use std::collections::BTreeMap;
 use std::fs;
-use std::iter;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -75,13 +74,13 @@ pub struct Boot {
     pub before_init: Option<&'static str>,
 }
 
-/// The parameters of amdgpu for these chips.
+/// The parameters of amdgpu for these chips. Of two values for one the driver takes the last.
 fn parameters(chips: &[&str]) -> String {
-    let obstacles = chips
-        .iter()
-        .filter_map(|name| rmcp_vgpu::chip(name)?.obstacle);
-    let more = obstacles.map(|obstacle| obstacle.parameters);
-    iter::once(AMDGPU).chain(more).collect::<Vec<_>>().join(" ")
+    let mut all = vec![AMDGPU];
+    for chip in chips.iter().filter_map(|name| rmcp_vgpu::chip(name)) {
+        all.extend(chip.parameters);
+    }
+    all.join(" ")
 }
 
 /// A booted guest.

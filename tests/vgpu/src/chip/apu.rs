@@ -2,7 +2,7 @@
 //! GPUs that share a package with the CPU: GC 10.1 and 10.3. In a virtual machine the driver takes
 //! the memory BAR as such a GPU's memory and the ROM BAR as its VBIOS, as on a card.
 
-use super::{Chip, Firmware, IpVersion, Obstacle, Role, ShaderConfig, Versions};
+use super::{Chip, Firmware, IpVersion, Role, ShaderConfig, Versions};
 
 pub(super) static CYAN_SKILLFISH: Chip = Chip {
     name: "cyan_skillfish",
@@ -18,11 +18,11 @@ pub(super) static CYAN_SKILLFISH: Chip = Chip {
         gc: IpVersion(10, 1, 3),
         ..CYAN_SKILLFISH2.versions
     },
-    obstacle: Some(Obstacle {
-        reason: "amdgpu adds no SMU block for this chip, and gfx_v10_0_ring_begin_use then \
-                 dereferences a null pointer: only the blocks common, GMC and IH are brought up",
-        parameters: "amdgpu.ip_block_mask=0x7",
-    }),
+    parameters: &["amdgpu.ip_block_mask=0x7"],
+    obstacle: Some(
+        "amdgpu adds no SMU block for this chip, and gfx_v10_0_ring_begin_use then dereferences a \
+         null pointer: only the blocks common, GMC and IH are brought up",
+    ),
     ..CYAN_SKILLFISH2
 };
 
@@ -53,6 +53,7 @@ pub(super) static CYAN_SKILLFISH2: Chip = Chip {
         vcn: IpVersion(2, 0, 3),
     },
     role: Role::Guarded,
+    parameters: &[],
     obstacle: None,
     bases: include_str!("../../registers/bases/cyan_skillfish.txt"),
 };
@@ -96,6 +97,7 @@ pub(super) static VANGOGH: Chip = Chip {
         ..RDNA2
     },
     role: Role::Guarded,
+    parameters: &[],
     obstacle: None,
     bases: include_str!("../../registers/bases/vangogh.txt"),
 };
@@ -113,6 +115,7 @@ pub(super) static REMBRANDT: Chip = Chip {
     },
     versions: RDNA2,
     role: Role::Guarded,
+    parameters: &[],
     obstacle: None,
     bases: include_str!("../../registers/bases/yellow_carp.txt"),
 };
@@ -138,6 +141,7 @@ pub(super) static RAPHAEL: Chip = Chip {
         ..RDNA2
     },
     role: Role::Guarded,
+    parameters: &[],
     obstacle: None,
     // The kernel has no such header for this chip and the next.
     bases: REMBRANDT.bases,
@@ -161,6 +165,7 @@ pub(super) static MENDOCINO: Chip = Chip {
         ..RDNA2
     },
     role: Role::Guarded,
+    parameters: &[],
     obstacle: None,
     bases: REMBRANDT.bases,
 };

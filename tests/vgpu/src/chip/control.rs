@@ -3,8 +3,8 @@
 
 use super::{Chip, Firmware, IpVersion, Role, ShaderConfig, Versions};
 
-/// The one chip whose own SMU needs no firmware: all its blocks but the video block are real.
-/// GMC v9 drives its memory, with registers named and placed differently.
+/// GMC v9 drives it, whose registers have other names and places. No video block apart, it has the
+/// blocks of the real chip.
 pub(super) static RENOIR: Chip = Chip {
     name: "renoir",
     description: "Renoir, Radeon Graphics of the Ryzen 4000 series",
@@ -31,6 +31,9 @@ pub(super) static RENOIR: Chip = Chip {
         vcn: IpVersion(2, 0, 3),
     },
     role: Role::Control,
+    // Without an SMU block, which only `gfx_v10_0` needs: `sdma_v4_0_hw_init` would ask it for power
+    // before it is up, of which the driver warns.
+    parameters: &["amdgpu.dpm=0"],
     obstacle: None,
     bases: include_str!("../../registers/bases/renoir.txt"),
 };

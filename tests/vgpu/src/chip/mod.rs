@@ -38,8 +38,11 @@ pub struct Chip {
     pub versions: Versions,
     /// Whether rmcp guards a GPU like this one.
     pub role: Role,
+    /// What the chip needs of amdgpu beyond `fw_load_type=0 dpm=1`: further parameters on the kernel's
+    /// command line.
+    pub parameters: &'static [&'static str],
     /// What keeps the stock driver from bringing the whole chip up, if anything does.
-    pub obstacle: Option<Obstacle>,
+    pub obstacle: Option<&'static str>,
     /// Where the IP blocks are: a list of `registers/bases/`.
     bases: &'static str,
 }
@@ -51,14 +54,6 @@ pub enum Role {
     Guarded,
     /// rmcp must leave it alone.
     Control,
-}
-
-/// Why the driver can bring up only a part of a chip, and how it is made to.
-#[derive(Clone, Copy, Debug)]
-pub struct Obstacle {
-    pub reason: &'static str,
-    /// Further parameters on the kernel's command line.
-    pub parameters: &'static str,
 }
 
 /// First parts of the firmware file names (`amdgpu_ucode_ip_version_decode`).

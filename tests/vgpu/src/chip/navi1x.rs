@@ -31,6 +31,7 @@ pub(super) static NAVI10: Chip = Chip {
     },
     versions: VERSIONS,
     role: Role::Guarded,
+    parameters: &[],
     obstacle: None,
     bases: include_str!("../../registers/bases/navi10.txt"),
 };
@@ -54,6 +55,7 @@ pub(super) static NAVI12: Chip = Chip {
         ..VERSIONS
     },
     role: Role::Guarded,
+    parameters: &[],
     obstacle: None,
     bases: include_str!("../../registers/bases/navi12.txt"),
 };
@@ -78,6 +80,7 @@ pub(super) static NAVI14: Chip = Chip {
         ..VERSIONS
     },
     role: Role::Guarded,
+    parameters: &[],
     obstacle: None,
     bases: include_str!("../../registers/bases/navi14.txt"),
 };

@@ -31,6 +31,7 @@ pub(super) static NAVI21: Chip = Chip {
     },
     versions: VERSIONS,
     role: Role::Guarded,
+    parameters: &[],
     obstacle: None,
     bases: include_str!("../../registers/bases/sienna_cichlid.txt"),
 };
@@ -55,6 +56,7 @@ pub(super) static NAVI22: Chip = Chip {
         ..VERSIONS
     },
     role: Role::Guarded,
+    parameters: &[],
     obstacle: None,
     // The kernel has no such header for this chip. Those of the other RDNA2 cards agree on the
     // segments that are used.
@@ -83,6 +85,7 @@ pub(super) static NAVI23: Chip = Chip {
         ..VERSIONS
     },
     role: Role::Guarded,
+    parameters: &[],
     obstacle: None,
     bases: include_str!("../../registers/bases/dimgrey_cavefish.txt"),
 };
@@ -109,6 +112,7 @@ pub(super) static NAVI24: Chip = Chip {
         ..VERSIONS
     },
     role: Role::Guarded,
+    parameters: &[],
     obstacle: None,
     bases: include_str!("../../registers/bases/beige_goby.txt"),
 };
