@@ -27,7 +27,7 @@ pub struct IpVersion(pub u8, pub u8, pub u8);
 
 impl fmt::Display for IpVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}", self.0, self.1, self.2)
+        f.pad(&format!("{}.{}.{}", self.0, self.1, self.2))
     }
 }
 
