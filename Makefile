@@ -5,7 +5,7 @@
 # make install    on a real machine: the command, then the kernel module through it
 # make uninstall  take both away again
 #
-# GPU=navi10|navi21   the emulated GPU of demo and test
+# GPU=navi10          the emulated GPU of demo and test: one of the chips in tests/vgpu/src/chip/
 # KERNEL=RELEASE      another of Debian's kernels, as `uname -r` prints it
 # PREFIX=/usr/local   where the command goes
 

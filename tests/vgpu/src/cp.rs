@@ -448,7 +448,7 @@ impl Device {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::chip::CHIPS;
+    use crate::chip::{chip, CHIPS};
 
     pub(crate) const VRAM_WINDOW: u64 = 0x80_0000_0000;
 
@@ -591,6 +591,29 @@ pub(crate) mod tests {
         assert!(kiq.device.queues.contains_key(&0x22));
         kiq.submit(&[packet3(UNMAP_QUEUES, 4), 1, 0x22 << 2, 0, 0, 0]);
         assert!(!kiq.device.queues.contains_key(&0x22));
+    }
+
+    #[test]
+    fn before_gc_10_the_graphics_ring_has_registers_of_its_own() {
+        let mut gpu = Kiq {
+            device: Device::new(chip("renoir").unwrap()).unwrap(),
+            wptr: 0,
+        };
+        for (name, value) in [
+            ("CP_RB0_CNTL", 5),
+            ("CP_RB0_RPTR_ADDR", 0x1000),
+            ("CP_RB0_RPTR_ADDR_HI", 0x80),
+            ("CP_RB0_BASE", (VRAM_WINDOW >> 8) as u32),
+            ("CP_RB_DOORBELL_CONTROL", 0),
+        ] {
+            gpu.set(name, value);
+        }
+        assert!(gpu.device.queues.is_empty(), "the doorbell is off");
+        gpu.set("CP_RB_DOORBELL_CONTROL", DOORBELL_EN);
+        gpu.submit(&[packet3(SET_UCONFIG_REG, 1), 0x40, 0xDEAD_BEEF]);
+        assert_eq!(gpu.get("SCRATCH_REG0"), 0xDEAD_BEEF);
+        assert_eq!(gpu.vram(0x1000), 3, "read pointer");
+        assert_eq!(gpu.device.queues[&0].client(), Client::Cpg);
     }
 
     #[test]

@@ -132,6 +132,17 @@ mod tests {
         }
     }
 
+    /// Both hubs of GMC v9 call their registers the same.
+    #[test]
+    fn a_name_of_two_blocks_is_found_in_each() {
+        let renoir = Names::new(chip("renoir").unwrap()).unwrap();
+        for (block, context1) in [(HwId::Gc, 0x2881), (HwId::Mmhub, 0x1A6C1)] {
+            let found = renoir.of_block(block, "VM_CONTEXT1_CNTL").unwrap();
+            assert_eq!(found, context1);
+        }
+        assert!(renoir.of_block(HwId::Hdp, "VM_CONTEXT1_CNTL").is_err());
+    }
+
     #[test]
     fn a_missing_register_is_refused_by_name() {
         let names = Names::new(chip("navi10").unwrap()).unwrap();
