@@ -2,6 +2,7 @@
 # make demo       boot a virtual machine with an emulated GPU, without and with rmcp
 # make test       every test: programs, kernel module, virtual machines
 # make corpus     rmcp's reader of layouts against bpftool, on many of Debian's kernels (1.8 GB once)
+# make fuzz       hostile BTF, ELF and compressed files, CASES of each kind (a million)
 # make install    on a real machine: the command, then the kernel module through it
 # make uninstall  take both away again
 #
@@ -11,6 +12,7 @@
 
 GPU ?= navi10
 PREFIX ?= /usr/local
+CASES ?= 1000000
 DESTDIR ?=
 export KERNEL
 
@@ -35,6 +37,10 @@ corpus:
 	$(vm)/host.sh
 	"$$($(vm)/build.sh)"/rmcp-vm corpus
 
+fuzz:
+	$(vm)/host.sh
+	PROPTEST_CASES=$(CASES) $(vm)/cargo.sh test --release --locked -p rmcp-kctl --lib -- --nocapture fuzz
+
 # Everything but the virtual machines.
 check:
 	$(vm)/host.sh
@@ -55,4 +61,4 @@ uninstall:
 clean:
 	rm -rf target
 
-.PHONY: build demo test corpus check install uninstall clean
+.PHONY: build demo test corpus fuzz check install uninstall clean

@@ -107,7 +107,7 @@ fn read_at_most(from: impl Read, limit: u64) -> Result<Vec<u8>, Reason> {
     Ok(bytes)
 }
 
-fn base_btf_of(file: Vec<u8>) -> Result<Vec<u8>, Reason> {
+pub(crate) fn base_btf_of(file: Vec<u8>) -> Result<Vec<u8>, Reason> {
     if file.starts_with(&btf::MAGIC.to_le_bytes()) {
         return Ok(file);
     }

@@ -11,6 +11,8 @@ pub mod cli;
 pub mod commands;
 pub mod dkms;
 pub mod elf;
+#[cfg(test)]
+mod fuzz;
 pub mod gpu;
 pub mod initramfs;
 pub mod kernel;

@@ -23,10 +23,13 @@ pub fn section<'a>(file: &'a [u8], wanted: &str) -> Option<&'a [u8]> {
         Some((field(0, 4)?, field(0x18, 8)?, field(0x20, 8)?))
     };
     let (_, names_at, names_len) = entry(names)?;
-    let names = slice(file, names_at, names_len)?;
+    // Names are strings, so that a table that claims to be longer than the file still has some.
+    let left = (file.len() as u64).saturating_sub(names_at);
+    let names = slice(file, names_at, names_len.min(left))?;
     for index in 0..count {
         let (name, at, len) = entry(index)?;
-        let name = names.get(usize::try_from(name).ok()?..)?;
+        // A section whose name leads nowhere is none that is looked for.
+        let name = names.get(usize::try_from(name).ok()?..).unwrap_or_default();
         let mut name = name.split(|&byte| byte == 0);
         if name.next() == Some(wanted.as_bytes()) {
             return slice(file, at, len);
@@ -36,6 +39,9 @@ pub fn section<'a>(file: &'a [u8], wanted: &str) -> Option<&'a [u8]> {
 }
 
 fn slice(file: &[u8], at: u64, len: u64) -> Option<&[u8]> {
+    if len == 0 {
+        return Some(&[]);
+    }
     let end = at.checked_add(len)?;
     file.get(usize::try_from(at).ok()?..usize::try_from(end).ok()?)
 }

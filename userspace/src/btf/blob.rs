@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use super::bytes::slice_at;
 use super::header::Sections;
 use super::record::{Common, COMMON};
-use super::{BtfError, Kind, Record, TypeId};
+use super::{BtfError, Kind, Record, TypeId, MAX_DEFINITIONS};
 
 /// The longest name accepted, in bytes; the kernel's own limit is 512. It keeps a hostile blob
-/// from having one string read again for each type.
-const MAX_NAME: usize = 4096;
+/// from having one long string read again for each type.
+const MAX_NAME: usize = 1024;
 
 /// BTF, alone or on top of a base.
 #[derive(Debug)]
@@ -135,20 +135,34 @@ impl<'a> Btf<'a> {
 
     /// The types of this kind and name, the base's first. Forward declarations are not among
     /// them.
-    pub fn named<'s>(&'s self, kind: Kind, name: &'s str) -> Vec<Record<'a>> {
-        let mut found = self
-            .base
-            .map_or_else(Vec::new, |base| base.named(kind, name));
+    ///
+    /// # Errors
+    /// More than any kernel has.
+    pub fn named(&self, kind: Kind, name: &str) -> Result<Vec<Record<'a>>, BtfError> {
+        let mut found = match self.base {
+            Some(base) => base.named(kind, name)?,
+            None => Vec::new(),
+        };
         let own = self.names.get(name.as_bytes()).into_iter().flatten();
         found.extend(
             own.filter_map(|&id| self.record(id).ok())
                 .filter(|record| record.kind == kind),
         );
-        found
+        if found.len() > MAX_DEFINITIONS {
+            return Err(BtfError::TooMany {
+                what: format!("definitions of {name}"),
+                found: found.len(),
+                limit: MAX_DEFINITIONS,
+            });
+        }
+        Ok(found)
     }
 
     /// Every definition of `struct name`; empty if there is none.
-    pub fn structs(&self, name: &str) -> Vec<Record<'a>> {
+    ///
+    /// # Errors
+    /// As [`Btf::named`].
+    pub fn structs(&self, name: &str) -> Result<Vec<Record<'a>>, BtfError> {
         self.named(Kind::Struct, name)
     }
 
@@ -164,27 +178,43 @@ impl<'a> Btf<'a> {
         std::str::from_utf8(self.string_bytes(offset)?).map_err(|_| BtfError::NotText { offset })
     }
 
+    /// Whether the string at this offset is `text`.
+    pub(super) fn string_is(&self, offset: u32, text: &str) -> Result<bool, BtfError> {
+        let rest = self.string_rest(offset)?.strip_prefix(text.as_bytes());
+        #[cfg(test)]
+        super::testing::count_steps(text.len());
+        Ok(rest.is_some_and(|rest| rest.first() == Some(&0)))
+    }
+
     pub(super) fn string_bytes(&self, offset: u32) -> Result<&'a [u8], BtfError> {
+        let rest = self.string_rest(offset)?;
+        let limit = rest.len().min(MAX_NAME);
+        let len = rest[..limit]
+            .iter()
+            .position(|&byte| byte == 0)
+            .ok_or(BtfError::EndlessString { offset, limit })?;
+        #[cfg(test)]
+        super::testing::count_steps(len);
+        Ok(&rest[..len])
+    }
+
+    /// The strings from this offset on, at least one byte.
+    fn string_rest(&self, offset: u32) -> Result<&'a [u8], BtfError> {
+        const EMPTY: &[u8] = &[0];
         let Some(own) = u64::from(offset).checked_sub(self.first_string) else {
             // Only a split BTF has strings before its first.
-            return self.base.map_or(Ok(&[]), |base| base.string_bytes(offset));
+            return self.base.map_or(Ok(EMPTY), |base| base.string_rest(offset));
         };
         if offset == 0 {
-            return Ok(&[]);
+            return Ok(EMPTY);
         }
-        let rest = usize::try_from(own)
+        usize::try_from(own)
             .ok()
             .and_then(|own| self.sections.strings.get(own..))
             .filter(|rest| !rest.is_empty())
             .ok_or(BtfError::NoSuchString {
                 offset,
                 end: self.strings_end(),
-            })?;
-        let limit = rest.len().min(MAX_NAME);
-        let len = rest[..limit]
-            .iter()
-            .position(|&byte| byte == 0)
-            .ok_or(BtfError::EndlessString { offset, limit })?;
-        Ok(&rest[..len])
+            })
     }
 }

@@ -9,10 +9,11 @@ impl Btf<'_> {
     /// it; empty if there is no such enum.
     ///
     /// # Errors
-    /// A name outside the strings.
+    /// A name outside the strings, an enumerator that is there twice, and more definitions than
+    /// any kernel has.
     pub fn enumerator(&self, name: &str, enumerator: &str) -> Result<Vec<Option<i128>>, BtfError> {
-        let narrow = self.named(Kind::Enum, name);
-        let wide = self.named(Kind::Enum64, name);
+        let narrow = self.named(Kind::Enum, name)?;
+        let wide = self.named(Kind::Enum64, name)?;
         narrow
             .iter()
             .chain(&wide)
@@ -22,21 +23,26 @@ impl Btf<'_> {
 
     fn value(&self, definition: &Record<'_>, enumerator: &str) -> Result<Option<i128>, BtfError> {
         let signed = definition.flag;
-        let rows: Vec<(u32, i128)> = if definition.kind == Kind::Enum {
-            let rows = definition.rows();
-            rows.map(|[name, value]| (name, narrow(value, signed)))
-                .collect()
-        } else {
-            let rows = definition.rows();
-            rows.map(|[name, low, high]| (name, wide(low, high, signed)))
-                .collect()
+        let mut found = None;
+        let mut look = |name, value| {
+            if self.string_is(name, enumerator)? && found.replace(value).is_some() {
+                return Err(BtfError::Twice {
+                    id: definition.id,
+                    member: enumerator.to_owned(),
+                });
+            }
+            Ok(())
         };
-        for (name, value) in rows {
-            if self.string_bytes(name)? == enumerator.as_bytes() {
-                return Ok(Some(value));
+        if definition.kind == Kind::Enum {
+            for [name, value] in definition.rows() {
+                look(name, narrow(value, signed))?;
+            }
+        } else {
+            for [name, low, high] in definition.rows() {
+                look(name, wide(low, high, signed))?;
             }
         }
-        Ok(None)
+        Ok(found)
     }
 }
 

@@ -102,6 +102,24 @@ pub enum BtfError {
         /// Its kind.
         found: Kind,
     },
+    /// More of something than any kernel has.
+    #[error("{found} {what}, expected at most {limit}")]
+    TooMany {
+        /// Of what.
+        what: String,
+        /// How many there are.
+        found: usize,
+        /// How many are looked at.
+        limit: usize,
+    },
+    /// Two members or enumerators of one name.
+    #[error("type [{id}] has more than one `{member}`")]
+    Twice {
+        /// The struct, union or enum.
+        id: TypeId,
+        /// The name.
+        member: String,
+    },
     /// A bitfield where a member with an address is needed.
     #[error("member `{member}` of type [{id}] is a bitfield, expected one that has a byte offset")]
     Bitfield {

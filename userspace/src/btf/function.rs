@@ -2,7 +2,7 @@
 
 //! Functions and their prototypes.
 
-use super::{Btf, BtfError, Kind, TypeId};
+use super::{Btf, BtfError, Kind, TypeId, MAX_PARAMETERS};
 
 /// The parameters and the return type of a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,9 +27,10 @@ impl<'a> Btf<'a> {
     /// empty if there is none.
     ///
     /// # Errors
-    /// A function whose type is no prototype, and defects of references and names.
+    /// A function whose type is no prototype, defects of references and names, and more functions
+    /// or parameters than any kernel has.
     pub fn prototypes(&self, name: &str) -> Result<Vec<Prototype<'a>>, BtfError> {
-        self.named(Kind::Func, name)
+        self.named(Kind::Func, name)?
             .iter()
             .map(|function| self.prototype(function.referred()))
             .collect()
@@ -42,6 +43,14 @@ impl<'a> Btf<'a> {
                 id,
                 found: record.kind,
                 expected: "function prototype",
+            });
+        }
+        let found = record.rows::<2>().len();
+        if found > MAX_PARAMETERS {
+            return Err(BtfError::TooMany {
+                what: format!("parameters of function prototype [{id}]"),
+                found,
+                limit: MAX_PARAMETERS,
             });
         }
         let parameters = record

@@ -2,10 +2,8 @@
 
 //! Members of structs and unions, those of anonymous ones inside included.
 
-use std::collections::HashSet;
-
 use super::shape::Shape;
-use super::{Btf, BtfError, Record, TypeId};
+use super::{Btf, BtfError, Record, TypeId, MAX_MEMBERS};
 
 /// Where a member is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,30 +48,40 @@ impl<'a> Btf<'a> {
     /// too; `None` if it has none of that name.
     ///
     /// # Errors
-    /// A bitfield (it has no byte offset), a member that reaches past the end, a type without
-    /// members, and any reference that cannot be followed.
+    /// A bitfield (it has no byte offset), a member that reaches past the end or is there twice, a
+    /// type without members or with more than any kernel has, and any reference that cannot be
+    /// followed.
     pub fn member(&self, composite: TypeId, name: &str) -> Result<Option<Member>, BtfError> {
         let whole = self.composite(composite)?;
-        let mut searched = HashSet::from([whole.id]);
+        let mut looked_at = 0;
+        let mut found = None;
         let mut pending = vec![(whole, 0_u64)];
         while let Some((record, start)) = pending.pop() {
             for raw in Raw::of(&record) {
+                looked_at += 1;
+                if looked_at > MAX_MEMBERS {
+                    return Err(BtfError::TooMany {
+                        what: format!("members in type [{}]", whole.id),
+                        found: looked_at,
+                        limit: MAX_MEMBERS,
+                    });
+                }
                 let bits = start + raw.bit_offset;
-                if raw.name != 0 {
-                    if self.string_bytes(raw.name)? == name.as_bytes() {
-                        return self.located(&whole, name, &raw, bits).map(Some);
-                    }
-                } else if let Shape::Struct(inner) | Shape::Union(inner) =
-                    self.shape(raw.type_id)?
-                {
-                    // Each type once: a hostile blob could nest two of each in the next.
-                    if searched.insert(inner.id) {
+                if raw.name == 0 {
+                    if let Shape::Struct(inner) | Shape::Union(inner) = self.shape(raw.type_id)? {
                         pending.push((inner, bits));
                     }
+                } else if self.string_is(raw.name, name)? && found.replace((raw, bits)).is_some() {
+                    return Err(BtfError::Twice {
+                        id: whole.id,
+                        member: name.to_owned(),
+                    });
                 }
             }
         }
-        Ok(None)
+        found
+            .map(|(raw, bits)| self.located(&whole, name, &raw, bits))
+            .transpose()
     }
 
     fn composite(&self, id: TypeId) -> Result<Record<'a>, BtfError> {

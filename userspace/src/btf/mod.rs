@@ -39,3 +39,15 @@ pub const MAGIC: u16 = 0xeb9f;
 /// How many references are followed from one type before it is called a cycle. The C of a kernel
 /// stays far below.
 const MAX_CHAIN: usize = 64;
+
+/// How many definitions of one name are looked at: amdgpu has a dozen of its largest structs. With
+/// the two limits below it keeps a hostile blob from having everything in it looked at once for
+/// each of its types.
+const MAX_DEFINITIONS: usize = 64;
+
+/// How many members of a struct are looked at, those of anonymous ones inside included: far more
+/// than `struct amdgpu_device` has.
+const MAX_MEMBERS: usize = 1 << 14;
+
+/// How many parameters a function may have; C guarantees 127, the kernel's functions have a dozen.
+const MAX_PARAMETERS: usize = 127;

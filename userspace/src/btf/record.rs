@@ -53,6 +53,8 @@ pub(super) struct Common {
 impl Common {
     /// Reads the record that starts at byte `at` of the type section.
     pub(super) fn read(types: &[u8], at: usize) -> Option<Self> {
+        #[cfg(test)]
+        super::testing::count_steps(1);
         // Linux 7.2's arrangement; before, fewer bits were in use and the others zero.
         let info = u32_at(types, at.checked_add(4)?)?;
         Some(Self {
@@ -91,9 +93,11 @@ impl Record<'_> {
     }
 
     /// The payload in rows of `N` numbers.
-    pub(super) fn rows<const N: usize>(&self) -> impl Iterator<Item = [u32; N]> + '_ {
-        self.payload
-            .chunks_exact(4 * N)
-            .map(|row| std::array::from_fn(|column| u32_at(row, 4 * column).unwrap_or_default()))
+    pub(super) fn rows<const N: usize>(&self) -> impl ExactSizeIterator<Item = [u32; N]> + '_ {
+        self.payload.chunks_exact(4 * N).map(|row| {
+            #[cfg(test)]
+            super::testing::count_steps(1);
+            std::array::from_fn(|column| u32_at(row, 4 * column).unwrap_or_default())
+        })
     }
 }

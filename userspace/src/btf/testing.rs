@@ -1,9 +1,24 @@
 // SPDX-License-Identifier: MIT
 
-//! A small writer of BTF, for tests only: types in, blob out, nothing checked, so that it can
-//! write wrong BTF as well.
+//! For tests only: a small writer of BTF (types in, blob out, nothing checked, so that it can write
+//! wrong BTF as well), and a count of what the reader does.
 
 use super::{Kind, TypeId};
+use std::cell::Cell;
+
+thread_local! {
+    static STEPS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How many steps the reader has done on this thread: types, rows and characters looked at.
+pub(crate) fn steps() -> u64 {
+    STEPS.get()
+}
+
+/// Counts steps.
+pub(super) fn count_steps(steps: usize) {
+    STEPS.set(STEPS.get() + steps as u64);
+}
 
 /// A member of a struct for [`Writer::structure`].
 #[derive(Debug, Clone)]

@@ -60,7 +60,7 @@ fn with_module(check: impl FnOnce(&Btf<'_>)) {
 #[test]
 fn a_member_in_an_anonymous_union_of_structs_is_found() {
     with_module(|btf| {
-        let gpu = btf.structs("gpu")[0].id;
+        let gpu = btf.structs("gpu").unwrap()[0].id;
         let deep = btf.member(gpu, "deep").unwrap().unwrap();
         assert_eq!((deep.offset, deep.size), (12, 4));
         assert_eq!(btf.type_name(deep.type_id).unwrap(), "volatile u32");
@@ -71,7 +71,7 @@ fn a_member_in_an_anonymous_union_of_structs_is_found() {
 #[test]
 fn a_split_type_refers_to_its_base() {
     with_module(|btf| {
-        let gpu = btf.structs("gpu")[0].id;
+        let gpu = btf.structs("gpu").unwrap()[0].id;
         let dev = btf.member(gpu, "dev").unwrap().unwrap();
         assert_eq!(
             btf.type_name(dev.type_id).unwrap(),
@@ -89,7 +89,7 @@ fn a_split_type_refers_to_its_base() {
 #[test]
 fn arrays_have_the_size_of_all_elements() {
     with_module(|btf| {
-        let gpu = btf.structs("gpu")[0].id;
+        let gpu = btf.structs("gpu").unwrap()[0].id;
         let tables = btf.member(gpu, "tables").unwrap().unwrap();
         assert_eq!((tables.offset, tables.size), (16, 24));
         assert_eq!(btf.type_name(tables.type_id).unwrap(), "volatile u32[3][2]");
@@ -124,8 +124,8 @@ fn enumerators_of_both_widths() {
 #[test]
 fn a_forward_declaration_is_no_definition() {
     with_module(|btf| {
-        assert_eq!(btf.structs("gpu").len(), 1);
-        assert_eq!(btf.named(Kind::Fwd, "gpu").len(), 0);
+        assert_eq!(btf.structs("gpu").unwrap().len(), 1);
+        assert_eq!(btf.named(Kind::Fwd, "gpu").unwrap().len(), 0);
     });
 }
 
@@ -199,7 +199,66 @@ fn anonymous_structs_nested_in_pairs_take_no_exponential_time() {
     }
     let blob = w.blob();
     let btf = Btf::parse(&blob).unwrap();
-    assert_eq!(btf.member(inner, "absent"), Ok(None));
+    let error = btf.member(inner, "absent").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "16385 members in type [61], expected at most 16384"
+    );
+}
+
+#[test]
+fn a_member_that_is_there_twice_is_an_error() {
+    let mut w = Writer::new();
+    let int = w.int("int", 4, true);
+    let twice = [MemberSpec::at("m", int, 0), MemberSpec::at("m", int, 4)];
+    let plain = w.structure("plain", 8, &twice);
+    let inner = w.structure("", 4, &[MemberSpec::at("m", int, 0)]);
+    let one_inside = [MemberSpec::at("", inner, 0), MemberSpec::at("m", int, 4)];
+    let one_inside = w.structure("one_inside", 8, &one_inside);
+    let both_inside = [MemberSpec::at("", inner, 0), MemberSpec::at("", inner, 4)];
+    let both_inside = w.structure("both_inside", 8, &both_inside);
+
+    let blob = w.blob();
+    let btf = Btf::parse(&blob).unwrap();
+    for id in [plain, one_inside, both_inside] {
+        let error = btf.member(id, "m").unwrap_err();
+        let expected = format!("type [{id}] has more than one `m`");
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+#[test]
+fn an_enumerator_that_is_there_twice_is_an_error() {
+    let mut w = Writer::new();
+    w.enumeration("narrow", &[("A", 1), ("B", 2), ("A", 1)]);
+    w.enumeration64("wide", &[("A", 1), ("A", 3)]);
+    let blob = w.blob();
+    let btf = Btf::parse(&blob).unwrap();
+    assert_eq!(btf.enumerator("narrow", "B"), Ok(vec![Some(2)]));
+    for name in ["narrow", "wide"] {
+        let error = btf.enumerator(name, "A").unwrap_err().to_string();
+        assert!(error.ends_with("has more than one `A`"), "{error}");
+    }
+}
+
+#[test]
+fn more_of_anything_than_a_kernel_has_is_an_error() {
+    let mut w = Writer::new();
+    let int = w.int("int", 4, true);
+    w.function("wide", int, &[("n", int); 128]);
+    for _ in 0..65 {
+        w.structure("s", 4, &[]);
+    }
+    let blob = w.blob();
+    let btf = Btf::parse(&blob).unwrap();
+    assert_eq!(
+        btf.structs("s").unwrap_err().to_string(),
+        "65 definitions of s, expected at most 64"
+    );
+    assert_eq!(
+        btf.prototypes("wide").unwrap_err().to_string(),
+        "128 parameters of function prototype [2], expected at most 127"
+    );
 }
 
 #[test]
@@ -291,7 +350,7 @@ fn a_kind_from_the_future_is_skipped_if_the_blob_says_how_long_it_is() {
     layout[20] = (4, 4);
     let blob = w.blob_with_layout(&layout);
     let btf = Btf::parse(&blob).unwrap();
-    assert_eq!(btf.structs("s").len(), 1);
+    assert_eq!(btf.structs("s").unwrap().len(), 1);
     assert_eq!(btf.record(TypeId(1)).unwrap().kind, Kind::Unknown(20));
 }
 

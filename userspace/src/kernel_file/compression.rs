@@ -7,6 +7,10 @@ use std::io::{self, Read};
 
 use super::MAX_SIZE;
 
+/// The largest dictionary that an XZ file may ask for, in bytes: that of `scripts/xz_wrap.sh`, with
+/// which kernels are compressed. The format allows 4 GiB, taken before the first byte is read.
+const XZ_DICTIONARY: u32 = 128 << 20;
+
 /// The most that a block of LZ4's legacy format holds, in bytes.
 const LZ4_BLOCK: usize = 8 << 20;
 
@@ -46,6 +50,12 @@ pub enum CompressionError {
     /// The data decompresses to more than any kernel.
     #[error("this {0} data decompresses to more than {MAX_SIZE} bytes, which no kernel has")]
     TooLarge(Compression),
+    /// The data asks for more memory than the compressions of kernels do.
+    #[error(
+        "decompressing this {0} data takes a dictionary of more than {mib} MiB, which no kernel \
+         file does", mib = XZ_DICTIONARY >> 20
+    )]
+    TooMuchMemory(Compression),
 }
 
 impl Compression {
@@ -72,22 +82,39 @@ impl Compression {
     /// # Errors
     /// Damaged data, a result above [`MAX_SIZE`], and the compressions that are only recognised.
     pub fn decompress(self, bytes: &[u8]) -> Result<Vec<u8>, CompressionError> {
+        self.decompress_within(MAX_SIZE, bytes)
+    }
+
+    /// The same with a limit of its own on the result.
+    pub(crate) fn decompress_within(
+        self,
+        limit: u64,
+        bytes: &[u8],
+    ) -> Result<Vec<u8>, CompressionError> {
         let mut plain = Vec::new();
         let result = match self {
-            Self::Gzip => pour(flate2::bufread::GzDecoder::new(bytes), &mut plain),
-            Self::Xz => pour(lzma_rust2::XzReader::new(bytes, false), &mut plain),
+            Self::Gzip => pour(flate2::bufread::GzDecoder::new(bytes), limit, &mut plain),
+            Self::Xz => {
+                let memory = lzma_rust2::lzma2_get_memory_usage(XZ_DICTIONARY);
+                let reader = lzma_rust2::XzReader::new_mem_limit(bytes, false, memory);
+                pour(reader, limit, &mut plain)
+            }
+            // The decoder's own limit on a window is 128 MiB.
             Self::Zstd => zstd::Decoder::with_buffer(bytes)
-                .and_then(|decoder| pour(decoder.single_frame(), &mut plain)),
-            Self::Lz4 => unpack_lz4(bytes, &mut plain),
+                .and_then(|decoder| pour(decoder.single_frame(), limit, &mut plain)),
+            Self::Lz4 => unpack_lz4(bytes, limit, &mut plain),
             Self::Bzip2 | Self::Lzma | Self::Lzo => {
                 return Err(CompressionError::Unsupported(self));
             }
         };
-        result.map_err(|reason| CompressionError::Damaged {
-            compression: self,
-            reason,
+        result.map_err(|reason| match reason.kind() {
+            io::ErrorKind::OutOfMemory => CompressionError::TooMuchMemory(self),
+            _ => CompressionError::Damaged {
+                compression: self,
+                reason,
+            },
         })?;
-        if plain.len() as u64 > MAX_SIZE {
+        if plain.len() as u64 > limit {
             return Err(CompressionError::TooLarge(self));
         }
         Ok(plain)
@@ -109,13 +136,13 @@ impl fmt::Display for Compression {
 }
 
 /// Reads everything, up to one byte more than allowed.
-fn pour(from: impl Read, into: &mut Vec<u8>) -> io::Result<()> {
-    from.take(MAX_SIZE + 1).read_to_end(into).map(drop)
+fn pour(from: impl Read, limit: u64, into: &mut Vec<u8>) -> io::Result<()> {
+    from.take(limit + 1).read_to_end(into).map(drop)
 }
 
 /// The legacy format: a signature, then blocks, each with its compressed size in front. The last
 /// block may be short, and is followed by the size of everything, uncompressed.
-fn unpack_lz4(bytes: &[u8], into: &mut Vec<u8>) -> io::Result<()> {
+fn unpack_lz4(bytes: &[u8], limit: u64, into: &mut Vec<u8>) -> io::Result<()> {
     let invalid = |reason: String| io::Error::new(io::ErrorKind::InvalidData, reason);
     let mut plain = vec![0; LZ4_BLOCK];
     let mut rest = bytes.get(4..).unwrap_or_default();
@@ -130,7 +157,7 @@ fn unpack_lz4(bytes: &[u8], into: &mut Vec<u8>) -> io::Result<()> {
         let len = lz4_flex::block::decompress_into(block, &mut plain)
             .map_err(|error| invalid(error.to_string()))?;
         into.extend(&plain[..len]);
-        if into.len() as u64 > MAX_SIZE {
+        if into.len() as u64 > limit {
             return Ok(());
         }
         rest = &after[size..];

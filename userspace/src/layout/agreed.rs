@@ -13,8 +13,8 @@ pub(super) struct Field {
     pub(super) path: String,
     /// Bytes from the start of the struct that the path begins with.
     pub(super) offset: u64,
-    /// Its type in the first copy.
-    pub(super) type_id: TypeId,
+    /// Its type in each copy. They have the same name, but a typedef may stand for two things.
+    pub(super) type_ids: Vec<TypeId>,
 }
 
 /// BTF whose copies must agree.
@@ -37,17 +37,17 @@ impl<'b> Agreed<'b> {
         let mut field = Field {
             path: name.to_owned(),
             offset: 0,
-            type_id: TypeId::VOID,
+            type_ids: Vec::new(),
         };
         let mut definitions = self.structs(name)?;
         for (depth, member) in path.iter().enumerate() {
             if depth > 0 {
                 definitions = self.definitions_of(&field)?;
             }
-            let (offset, type_id) = self.step(&field.path, &definitions, member)?;
+            let (offset, type_ids) = self.step(&field.path, &definitions, member)?;
             field.path = format!("{}.{member}", field.path);
             field.offset += offset;
-            field.type_id = type_id;
+            field.type_ids = type_ids;
         }
         Ok(field)
     }
@@ -83,9 +83,12 @@ impl<'b> Agreed<'b> {
         })
     }
 
-    /// The prototype of a function.
-    pub(super) fn prototype(self, function: &'static str) -> Result<Prototype<'b>, LayoutError> {
-        let mut prototypes = self.0.prototypes(function).map_err(in_amdgpu)?;
+    /// The prototypes of the functions of this name, which all read the same; at least one.
+    pub(super) fn prototypes(
+        self,
+        function: &'static str,
+    ) -> Result<Vec<Prototype<'b>>, LayoutError> {
+        let prototypes = self.0.prototypes(function).map_err(in_amdgpu)?;
         let mut names = Vec::new();
         for prototype in &prototypes {
             names.push(self.0.prototype_name(prototype).map_err(in_amdgpu)?);
@@ -94,11 +97,11 @@ impl<'b> Agreed<'b> {
             return Err(LayoutError::NoFunction { function });
         }
         same(function, &names, |name| name.clone())?;
-        Ok(prototypes.swap_remove(0))
+        Ok(prototypes)
     }
 
     fn structs(self, name: &str) -> Result<Vec<Record<'b>>, LayoutError> {
-        let definitions = self.0.structs(name);
+        let definitions = self.0.structs(name).map_err(in_amdgpu)?;
         if definitions.is_empty() {
             return Err(LayoutError::NoDefinition {
                 definition: format!("struct {name}"),
@@ -109,26 +112,31 @@ impl<'b> Agreed<'b> {
 
     /// All copies of the struct that the field is of.
     fn definitions_of(self, field: &Field) -> Result<Vec<Record<'b>>, LayoutError> {
-        if let Shape::Struct(record) = self.0.shape(field.type_id).map_err(in_amdgpu)? {
-            let name = self.0.name(&record).map_err(in_amdgpu)?;
-            if !name.is_empty() {
-                return self.structs(name);
+        let mut names = Vec::new();
+        for &type_id in &field.type_ids {
+            let name = match self.0.shape(type_id).map_err(in_amdgpu)? {
+                Shape::Struct(record) => self.0.name(&record).map_err(in_amdgpu)?,
+                _ => "",
+            };
+            if name.is_empty() {
+                return Err(LayoutError::WrongType {
+                    what: field.path.clone(),
+                    found: self.0.type_name(type_id).map_err(in_amdgpu)?,
+                    expected: "a struct with a name",
+                });
             }
+            names.push(name);
         }
-        Err(LayoutError::WrongType {
-            what: field.path.clone(),
-            found: self.0.type_name(field.type_id).map_err(in_amdgpu)?,
-            expected: "a struct with a name",
-        })
+        self.structs(same(&field.path, &names, |name| format!("struct {name}"))?)
     }
 
-    /// Where all `definitions` have `member`, in bytes, and its type in the first.
+    /// Where all `definitions` have `member`, in bytes, and its type in each.
     fn step(
         self,
         path: &str,
         definitions: &[Record<'b>],
         member: &str,
-    ) -> Result<(u64, TypeId), LayoutError> {
+    ) -> Result<(u64, Vec<TypeId>), LayoutError> {
         let mut places = Vec::new();
         for definition in definitions {
             let found = self.0.member(definition.id, member).map_err(in_amdgpu)?;
@@ -144,18 +152,18 @@ impl<'b> Agreed<'b> {
         let whole = format!("{path}.{member}");
         let place_names: Vec<&str> = places.iter().map(|(name, _)| name.as_str()).collect();
         same(&whole, &place_names, |name| (*name).to_owned())?;
-        match places.swap_remove(0).1 {
-            Some(found) => Ok((found.offset, found.type_id)),
-            None => Err(LayoutError::MissingMember {
-                definition: path.to_owned(),
-                member: member.to_owned(),
-            }),
-        }
+        let found: Option<Vec<_>> = places.into_iter().map(|(_, found)| found).collect();
+        let found = found.ok_or_else(|| LayoutError::MissingMember {
+            definition: path.to_owned(),
+            member: member.to_owned(),
+        })?;
+        let type_ids = found.iter().map(|found| found.type_id).collect();
+        Ok((found[0].offset, type_ids))
     }
 }
 
 /// The first of `answers`, which all must equal. There must be one.
-fn same<'x, T: PartialEq>(
+pub(super) fn same<'x, T: PartialEq>(
     what: &str,
     answers: &'x [T],
     describe: impl Fn(&T) -> String,

@@ -3,7 +3,7 @@
 //! What rmcp expects of amdgpu: every struct, member, enumerator and function by name, each with
 //! the type that it must have. This is the only place in user space that knows them.
 
-use super::agreed::{Agreed, Field};
+use super::agreed::{same, Agreed};
 use super::{in_amdgpu, AdevFrom, LayoutError, MtypeHook};
 use crate::btf::{Btf, Prototype, Shape, TypeId};
 
@@ -97,25 +97,27 @@ impl<'b> Amdgpu<'b> {
     }
 
     fn adev_from_of(&self, function: &'static str) -> Result<AdevFrom, LayoutError> {
-        let prototype = self.0.prototype(function)?;
-        if let [parameter] = prototype.parameters[..] {
-            if self.is(
-                parameter.type_id,
-                Expected::Pointer("struct amdgpu_ip_block *"),
-            )? {
-                let expected = Expected::Pointer("struct amdgpu_device *");
-                let adev = self.offset("amdgpu_ip_block", &["adev"], expected)?;
-                return Ok(AdevFrom::IpBlock { adev });
-            }
-            if self.is_void_pointer(parameter.type_id)? {
-                return Ok(AdevFrom::Handle);
-            }
+        const EXPECTED: &str = "int (struct amdgpu_ip_block *ip_block) or int (void *handle)";
+        let mut answers = Vec::new();
+        for prototype in self.0.prototypes(function)? {
+            let argument = match prototype.parameters[..] {
+                [parameter] => self.adev_from_argument(parameter.type_id)?,
+                _ => None,
+            };
+            answers.push(
+                argument.ok_or_else(|| self.wrong_prototype(function, &prototype, EXPECTED))?,
+            );
         }
-        Err(self.wrong_prototype(
-            function,
-            &prototype,
-            "int (struct amdgpu_ip_block *ip_block) or int (void *handle)",
-        ))
+        same(function, &answers, |answer| format!("{answer:?}")).copied()
+    }
+
+    fn adev_from_argument(&self, id: TypeId) -> Result<Option<AdevFrom>, LayoutError> {
+        if self.is(id, Expected::Pointer("struct amdgpu_ip_block *"))? {
+            let expected = Expected::Pointer("struct amdgpu_device *");
+            let adev = self.offset("amdgpu_ip_block", &["adev"], expected)?;
+            return Ok(Some(AdevFrom::IpBlock { adev }));
+        }
+        Ok(self.is_void_pointer(id)?.then_some(AdevFrom::Handle))
     }
 
     /// Which function decides a mapping's memory type, by the members of `amdgpu_gmc_funcs`.
@@ -144,74 +146,74 @@ impl<'b> Amdgpu<'b> {
                      struct amdgpu_bo *bo, uint32_t vm_flags, uint64_t *flags)",
                 )
             };
-        let prototype = self.0.prototype(function)?;
-        let mut fits = prototype.parameters.len() == parameters.len();
-        for (found, &expected) in prototype.parameters.iter().zip(parameters) {
-            fits &= self.is(found.type_id, expected)?;
+        for prototype in self.0.prototypes(function)? {
+            let mut fits = prototype.parameters.len() == parameters.len();
+            for (found, &expected) in prototype.parameters.iter().zip(parameters) {
+                fits &= self.is(found.type_id, expected)?;
+            }
+            if !fits {
+                return Err(self.wrong_prototype(function, &prototype, expected));
+            }
         }
-        if fits {
-            Ok(hook)
-        } else {
-            Err(self.wrong_prototype(function, &prototype, expected))
-        }
+        Ok(hook)
     }
 
-    /// `GC_HWIP`, and the offset of `ip_versions[GC_HWIP][0]`. The array is declared
-    /// `uint32_t ip_versions[MAX_HWIP][HWIP_MAX_INSTANCE]`; pahole writes it as one array of all
-    /// elements, so the length of a row is the whole by `MAX_HWIP`.
+    /// `GC_HWIP`, and the offset of `ip_versions[GC_HWIP][0]`.
     fn gc_version(&self) -> Result<(usize, usize), LayoutError> {
         const ENUM: &str = "amd_hw_ip_block_type";
-        const EXPECTED: &str = "uint32_t[MAX_HWIP][HWIP_MAX_INSTANCE]";
         let gc = self.0.enumerator(ENUM, "GC_HWIP")?;
         let rows = self.0.enumerator(ENUM, "MAX_HWIP")?;
         let field = self.0.field(DEVICE, &["ip_versions"])?;
-
-        let wrong = |found: String| LayoutError::WrongType {
-            what: field.path.clone(),
-            found: format!("{found}, with GC_HWIP {gc} and MAX_HWIP {rows}"),
-            expected: EXPECTED,
-        };
-        let Some((elements, element)) = self.flattened(&field)? else {
-            return Err(wrong(self.type_name(field.type_id)?));
-        };
-        let sound = self.is(element, Expected::U32)?
-            && (0..rows).contains(&gc)
-            && i128::from(elements) % rows == 0
-            && elements > 0;
-        if !sound {
-            return Err(wrong(self.type_name(field.type_id)?));
+        let mut lengths = Vec::new();
+        for &type_id in &field.type_ids {
+            match self.row_length(type_id, rows)? {
+                Some(length) if (0..rows).contains(&gc) => lengths.push(length),
+                _ => {
+                    let found = self.type_name(type_id)?;
+                    return Err(LayoutError::WrongType {
+                        what: field.path,
+                        found: format!("{found}, with GC_HWIP {gc} and MAX_HWIP {rows}"),
+                        expected: "uint32_t[MAX_HWIP][HWIP_MAX_INSTANCE]",
+                    });
+                }
+            }
         }
-        let row = i128::from(elements) / rows;
+        let row = same(&field.path, &lengths, |length| format!("rows of {length}"))?;
         let offset = i128::from(field.offset) + 4 * gc * row;
         Ok((gc as usize, offset as usize))
     }
 
-    /// How many elements an array has in all its dimensions, and their type.
-    fn flattened(&self, field: &Field) -> Result<Option<(u64, TypeId)>, LayoutError> {
+    /// How many numbers a row of `uint32_t[rows][...]` has; `None` if it is no such array. It may
+    /// be an array of arrays or, as pahole writes it, one of all numbers.
+    fn row_length(&self, id: TypeId, rows: i128) -> Result<Option<i128>, LayoutError> {
         let shape = |id| self.btf().shape(id).map_err(in_amdgpu);
-        let Shape::Array { element, len } = shape(field.type_id)? else {
+        let Shape::Array { element, len } = shape(id)? else {
             return Ok(None);
         };
-        Ok(Some(match shape(element)? {
+        let (number, length) = match shape(element)? {
             Shape::Array {
-                element,
-                len: inner,
-            } => (u64::from(len) * u64::from(inner), element),
-            _ => (u64::from(len), element),
-        }))
+                element: number,
+                len: length,
+            } if i128::from(len) == rows => (number, i128::from(length)),
+            _ if rows > 0 && i128::from(len) % rows == 0 => (element, i128::from(len) / rows),
+            _ => return Ok(None),
+        };
+        Ok((length > 0 && self.is(number, Expected::U32)?).then_some(length))
     }
 
     /// The offset of a member that must be of a certain type.
     fn offset(&self, name: &str, path: &[&str], expected: Expected) -> Result<usize, LayoutError> {
         let field = self.0.field(name, path)?;
-        if self.is(field.type_id, expected)? {
-            return Ok(field.offset as usize);
+        for type_id in field.type_ids {
+            if !self.is(type_id, expected)? {
+                return Err(LayoutError::WrongType {
+                    what: field.path,
+                    found: self.type_name(type_id)?,
+                    expected: expected.name(),
+                });
+            }
         }
-        Err(LayoutError::WrongType {
-            what: field.path,
-            found: self.type_name(field.type_id)?,
-            expected: expected.name(),
-        })
+        Ok(field.offset as usize)
     }
 
     fn is(&self, id: TypeId, expected: Expected) -> Result<bool, LayoutError> {

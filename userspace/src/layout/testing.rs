@@ -12,6 +12,8 @@ use crate::elf::testing::elf;
 pub(crate) struct Types {
     pub(crate) int: TypeId,
     pub(crate) u32: TypeId,
+    /// Another type that is called `uint32_t`, and is `int`.
+    pub(crate) false_u32: TypeId,
     pub(crate) u64: TypeId,
     pub(crate) u64_pointer: TypeId,
     pub(crate) void_pointer: TypeId,
@@ -25,6 +27,8 @@ pub(crate) struct Types {
     pub(crate) ip_versions: TypeId,
     /// The same as an array of arrays.
     pub(crate) nested_ip_versions: TypeId,
+    /// The same the wrong way round: 10 times 4.
+    pub(crate) turned_ip_versions: TypeId,
 }
 
 /// A struct that is about to be written.
@@ -155,10 +159,11 @@ impl FakeAmdgpu {
         });
         let (vm, bo) = (m.forward("amdgpu_vm"), m.forward("amdgpu_bo"));
         m.enumeration("amd_hw_ip_block_type", &self.enumerators);
-        let row = m.array(u32, 10);
+        let (row, column) = (m.array(u32, 10), m.array(u32, 4));
         let mut types = Types {
             int,
             u32,
+            false_u32: m.typedef("uint32_t", int),
             u64,
             u64_pointer: m.pointer(u64),
             void_pointer: m.pointer(TypeId::VOID),
@@ -170,6 +175,7 @@ impl FakeAmdgpu {
             bo_pointer: m.pointer(bo),
             ip_versions: m.array(u32, 40),
             nested_ip_versions: m.array(row, 4),
+            turned_ip_versions: m.array(column, 10),
         };
         for copy in 0..self.copies {
             self.write_copy(&mut m, &mut types, copy);

@@ -142,6 +142,31 @@ fn an_array_of_arrays_is_read_as_well() {
 }
 
 #[test]
+fn an_array_of_other_rows_is_refused() {
+    let turned = FakeAmdgpu::new().edit("amdgpu_device", |types, adev| {
+        adev.member("ip_versions").type_id = types.turned_ip_versions;
+    });
+    let message = refusal(turned);
+    assert!(
+        message.starts_with("amdgpu_device.ip_versions is uint32_t[4][10], with GC_HWIP 1"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_typedef_that_stands_for_two_things_is_refused() {
+    let amdgpu = FakeAmdgpu::new().edit_copies("amdgpu_vm_manager", |types, copy, vms| {
+        if copy == 1 {
+            vms.member("fragment_size").type_id = types.false_u32;
+        }
+    });
+    assert_eq!(
+        refusal(amdgpu),
+        "amdgpu_device.vm_manager.fragment_size is uint32_t, expected uint32_t"
+    );
+}
+
+#[test]
 fn the_row_of_the_graphics_core_comes_from_the_enum() {
     let more = FakeAmdgpu::new().enumerators(&[("GC_HWIP", 3), ("MAX_HWIP", 8)]);
     let layout = resolve(more).unwrap();
