@@ -18,7 +18,7 @@ use crate::log::{Log, Origin};
 use crate::mmio::{BusRegisters, RegisterFile};
 use crate::names::Names;
 use crate::pci::ConfigSpace;
-use crate::sdma::SdmaRegisters;
+use crate::sdma::{Job, SdmaRegisters};
 use crate::vbios;
 use crate::vram::Vram;
 
@@ -46,6 +46,8 @@ pub(crate) struct Device {
     pub(crate) scheduler: Scheduler,
     /// The SDMA engine met a packet it does not know. As on hardware, the ring stays stuck until a reset.
     pub(crate) sdma_stopped: bool,
+    /// Every job that SDMA executed for a process.
+    pub(crate) jobs: Vec<Job>,
     pub(crate) log: Log,
 }
 
@@ -75,6 +77,7 @@ impl Device {
             queues: BTreeMap::new(),
             scheduler: Scheduler::default(),
             sdma_stopped: false,
+            jobs: Vec::new(),
             log: Log::default(),
         };
         device.reset()?;
@@ -82,7 +85,7 @@ impl Device {
     }
 
     /// Power-on state of everything the guest can change. DMA regions and the interrupt belong to
-    /// the connection and stay; so does the history of the VM contexts.
+    /// the connection and stay; so does the history of the VM contexts and of jobs.
     pub(crate) fn reset(&mut self) -> Result<()> {
         self.config = ConfigSpace::new(self.chip);
         self.power_on_vram()?;
@@ -99,6 +102,7 @@ impl Device {
     pub(crate) fn power_cycle(&mut self) -> Result<()> {
         self.disconnect();
         self.contexts = Default::default();
+        self.jobs.clear();
         self.reset()
     }
 

@@ -156,6 +156,12 @@ impl Device {
         self.hubs[hub as usize].page_table_base + 2 * u32::from(vmid)
     }
 
+    /// The root of a context's page tables, an entry itself.
+    pub(crate) fn root(&self, hub: Hub, vmid: u8) -> u64 {
+        let low = self.root_register(hub, vmid);
+        self.registers.get64(low, low + 1)
+    }
+
     /// Translates one address; the result is valid up to the end of its 4 KiB page.
     pub(crate) fn translate(
         &self,
@@ -205,8 +211,8 @@ impl Device {
         if page < start || page > pair(map.page_table_end) {
             return None;
         }
-        let root = pair(map.page_table_base);
         let relative = (page - start) * PAGE_SIZE;
+        let root = self.root(hub, vmid);
         self.walk(root, Shape::from_context_cntl(cntl), relative)
     }
 

@@ -39,6 +39,7 @@ use device::Device;
 pub use hub::Hub;
 use hub::{Client, PageFault};
 pub use page_table::PageTableEntry;
+pub use sdma::Job;
 
 /// A handle on one emulated GPU. Clones share the device, so that one thread can serve it while
 /// another looks at its registers.
@@ -98,6 +99,11 @@ impl Gpu {
     /// `dri/client-N/vm_pagetable_info`. `None` when no directory leads to the address.
     pub fn page_table_entry(&self, root: u64, address: u64) -> Option<PageTableEntry> {
         lock(&self.device).process_entry(root, address)
+    }
+
+    /// What SDMA has executed for processes since `serve` began, in order.
+    pub fn jobs(&self) -> Vec<Job> {
+        lock(&self.device).jobs.clone()
     }
 
     /// Accesses to registers the model has no name for: dword offset, reads, writes.

@@ -5,7 +5,7 @@
 use anyhow::Result;
 
 use crate::device::Device;
-use crate::hub::{Client, PageFault};
+use crate::hub::{Client, Hub, PageFault};
 use crate::ih::Interrupt;
 use crate::log::Origin;
 use crate::names::Names;
@@ -61,6 +61,17 @@ impl SdmaRegisters {
     }
 }
 
+/// A buffer of commands that the engine executed for a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// The context of the graphics hub that it ran in.
+    pub vmid: u8,
+    /// The process that IH_VMID_n_LUT named for that context.
+    pub pasid: u32,
+    /// CONTEXTn_PAGE_TABLE_BASE_ADDR.
+    pub root: u64,
+}
+
 /// Why the engine stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
@@ -107,6 +118,12 @@ fn packet_length(dwords: &[u32]) -> Result<usize, Stop> {
         return Err(Stop::Truncated(opcode));
     }
     Ok(length)
+}
+
+/// Bytes of COPY and CONST_FILL: 22 bits until SDMA 5.0, 30 bits from 5.2 on (`sdma_v5_2_buffer_funcs`),
+/// and sdma_v5_0 never sets the bits between.
+fn byte_count(field: u32) -> usize {
+    (field & 0x3FFF_FFFF) as usize + 1
 }
 
 fn pair(lo: u32, hi: u32) -> u64 {
@@ -185,7 +202,7 @@ impl Device {
             let header = packet[0];
             match header & 0xFF {
                 COPY => {
-                    let mut data = vec![0; (packet[1] & 0x3F_FFFF) as usize + 1];
+                    let mut data = vec![0; byte_count(packet[1])];
                     self.gpu_read(vmid, pair(packet[3], packet[4]), &mut data)?;
                     self.gpu_write(vmid, pair(packet[5], packet[6]), &data)?;
                 }
@@ -201,6 +218,13 @@ impl Device {
                     let count = (packet[3] & 0xF_FFFF) as usize;
                     let buffer = self.gpu_read_dwords(vmid, pair(packet[1], packet[2]), count)?;
                     self.execute_sdma(&buffer, vmid, depth + 1)?;
+                    if vmid != 0 {
+                        self.jobs.push(Job {
+                            vmid,
+                            pasid: self.vmid_pasid(Hub::Gfx, vmid),
+                            root: self.root(Hub::Gfx, vmid),
+                        });
+                    }
                 }
                 FENCE => {
                     let address = pair(packet[1], packet[2]);
@@ -217,7 +241,7 @@ impl Device {
                 CONST_FILL => {
                     // sdma_v5_0_emit_fill_buffer always passes a whole dword, so the fill size in bits
                     // 31:30 of the header is not looked at.
-                    let len = (packet[4] & 0x3F_FFFF) as usize + 1;
+                    let len = byte_count(packet[4]);
                     let pattern = packet[3].to_le_bytes();
                     let data: Vec<u8> = pattern.iter().copied().cycle().take(len).collect();
                     self.gpu_write(vmid, pair(packet[1], packet[2]), &data)?;
@@ -248,6 +272,7 @@ impl Device {
 mod tests {
     use super::*;
     use crate::chip::CHIPS;
+    use crate::page_table::{READABLE, VALID, WRITEABLE};
 
     fn length(header: u32) -> Result<usize, Stop> {
         let mut dwords = [0; 64];
@@ -371,6 +396,14 @@ mod tests {
     }
 
     #[test]
+    fn a_fill_may_be_longer_than_4_mib() {
+        let mut ring = Ring::new();
+        ring.submit(&[CONST_FILL, 0x10_0000, 0x80, 0x5555_5555, 0x50_0000 - 1]);
+        assert_eq!(ring.vram(0x60_0000 - 8), 0x5555_5555_5555_5555);
+        assert_eq!(ring.vram(0x60_0000), 0);
+    }
+
+    #[test]
     fn page_table_entries_are_generated() {
         let mut ring = Ring::new();
         ring.submit(&[PTEPDE, 0x4000, 0x80, 0x71, 0, 0x50_0000, 0, 0x1000, 0, 2]);
@@ -390,6 +423,37 @@ mod tests {
         }
         ring.submit(&[INDIRECT, 0x5000, 0x80, 4, 0, 0]);
         assert_eq!(ring.vram(0x2000), 5);
+        assert_eq!(ring.device.jobs, [], "the kernel's own");
+    }
+
+    #[test]
+    fn a_job_of_a_process_runs_on_its_own_page_tables() {
+        let mut ring = Ring::new();
+        for (name, value) in [
+            ("GCVM_CONTEXT3_PAGE_TABLE_BASE_ADDR_LO32", 0x10_0001),
+            ("GCVM_CONTEXT3_PAGE_TABLE_END_ADDR_LO32", 0xF),
+            ("GCVM_CONTEXT3_CNTL", 1),
+            ("IH_VMID_3_LUT", 0x8001),
+        ] {
+            let dword = ring.device.names.dword(name).unwrap();
+            ring.device.write_register(Origin::Cpu, dword, value);
+        }
+        // A flat table: page 1 holds the commands, page 2 takes what they write.
+        let flags = VALID | READABLE | WRITEABLE;
+        for (page, target) in [(1, 0x5000), (2, 0x6000)] {
+            let entry = u64::to_le_bytes(target | flags);
+            assert!(ring.device.vram.write(0x10_0000 + 8 * page, &entry));
+        }
+        let buffer = [FENCE, 0x2008, 0, 5].map(u32::to_le_bytes);
+        assert!(ring.device.vram.write(0x5000, buffer.as_flattened()));
+        ring.submit(&[INDIRECT | 3 << 16, 0x1000, 0, 4, 0, 0]);
+        assert_eq!(ring.vram(0x6008), 5);
+        let job = Job {
+            vmid: 3,
+            pasid: 0x8001,
+            root: 0x10_0001,
+        };
+        assert_eq!(ring.device.jobs, [job]);
     }
 
     #[test]
