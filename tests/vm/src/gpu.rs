@@ -8,7 +8,7 @@ use crate::guest::Guest;
 use crate::qemu;
 use crate::report::Registers;
 use anyhow::{bail, ensure, Context, Result};
-use rmcp_vgpu::{Chip, Gpu, Hub, PageTableEntry};
+use rmcp_vgpu::{Chip, Gpu, Hub, Job, PageTableEntry};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::thread::{self, sleep, JoinHandle};
@@ -116,6 +116,11 @@ impl PluggedGpu {
     /// How often the driver has written each of them.
     pub fn register_writes(&self) -> [[u64; 15]; 2] {
         [Hub::Gfx, Hub::Mm].map(|hub| contexts(self.model().context_cntl_writes(hub)))
+    }
+
+    /// What its SDMA engine has executed for processes of the guest.
+    pub fn jobs(&self) -> Vec<Job> {
+        self.model.0.jobs()
     }
 
     /// The page-table entry of an address in a process's GPU virtual memory, as the GPU reads it.

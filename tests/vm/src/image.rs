@@ -27,7 +27,7 @@ pub enum Variant {
     Stock,
     /// rmcp installed by `rmcp-kctl install`.
     Rmcp,
-    /// And the modules that only scenarios use.
+    /// And what only scenarios use.
     Tests,
     /// rmcp installed on a machine that loads amdgpu from its initramfs.
     Initramfs,
@@ -58,7 +58,7 @@ impl Variant {
         match self {
             Self::Stock => "setting the guest up",
             Self::Rmcp => "installing rmcp in the guest through DKMS (about 2 minutes)",
-            Self::Tests => "building the test modules (about a minute)",
+            Self::Tests => "building what only the tests use (about a minute)",
             Self::Initramfs => "installing rmcp where amdgpu is in the initramfs",
             Self::Lint => "looking through the module's source and the register lists",
         }
@@ -75,12 +75,10 @@ impl Variant {
             Self::Rmcp => copy(kctl, &to.join("rmcp-kctl"))
                 .context("build the workspace first, with tests/vm/build.sh")?,
             Self::Tests => {
-                for name in ["mtype_probe/Kbuild", "mtype_probe/mtype_probe.c"] {
-                    copy(&checkout.harness(name), &to.join(name))?;
-                }
                 for (from, name) in [
                     ("guest/replace.sh", "replace"),
                     ("hsa_probe.c", "hsa_probe.c"),
+                    ("map_mtypes.c", "map_mtypes.c"),
                 ] {
                     copy(&checkout.harness(from), &to.join(name))?;
                 }

@@ -14,6 +14,7 @@ pub mod demo;
 pub mod gpu;
 pub mod guest;
 pub mod image;
+pub(crate) mod page_tables;
 mod parallel;
 pub mod progress;
 pub mod qemu;

@@ -58,7 +58,7 @@ const MISSING: Option<&str> = Some("/usr/local/lib/rmcp-tests/replace missing");
 const BROKEN: Option<&str> = Some("/usr/local/lib/rmcp-tests/replace broken");
 
 /// Every scenario, in the order in which those of one boot run.
-const ALL: [Scenario; 17] = [
+const ALL: [Scenario; 18] = [
     scenario("boot-navi10", On::Only(&["navi10"]), None, boot::enforces),
     // Long, and rmcp is gone after it.
     Scenario {
@@ -90,7 +90,18 @@ const ALL: [Scenario; 17] = [
         None,
         control::is_left_alone,
     ),
-    scenario("mtype", On::Any, None, mtype::cc_leaves_as_nc),
+    scenario(
+        "mtype-navi10",
+        On::Only(&["navi10"]),
+        None,
+        mtype::cc_leaves_as_nc,
+    ),
+    scenario(
+        "mtype-navi21",
+        On::Only(&["navi21"]),
+        None,
+        mtype::cc_leaves_as_nc,
+    ),
     scenario("parameter", On::Any, None, parameter::out_of_range),
     scenario("order", On::Any, None, order::amdgpu_first),
     scenario("reload", On::Any, None, reload::twenty_times),
@@ -271,7 +282,7 @@ mod tests {
         };
         assert_eq!(names(&[]), ALL.iter().filter(|s| !s.long).count());
         assert_eq!(names(&["tampered"]), 2);
-        assert_eq!(names(&["missing", "mtype"]), 2);
+        assert_eq!(names(&["missing", "mtype"]), 3);
         assert_eq!(names(&["nothing"]), 0);
     }
 

@@ -3,7 +3,7 @@
 //! The parameters change what is done: `enforce=0` only looks, -1 leaves a field alone, and
 //! `mtype_cc=uc` and `report` deal with a request for MTYPE_CC in their own ways.
 
-use super::mtype::{expect_counted, Counted};
+use super::mtype::{expect_counted, Counted, CC, UC};
 use super::support::{
     expect_file, expect_guard, expect_healthy_kernel, expect_registers, expect_status,
     start_enforced, unload_both,
@@ -11,10 +11,6 @@ use super::support::{
 use crate::report::Retry;
 use crate::vm::Vm;
 use anyhow::Result;
-
-/// Hardware numbers of memory types in a page-table entry.
-const CC: u32 = 2;
-const UC: u32 = 3;
 
 pub(super) fn change_what_is_done(vm: &mut Vm) -> Result<()> {
     start_enforced(vm)?;

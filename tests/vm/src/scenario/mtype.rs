@@ -1,33 +1,30 @@
 // SPDX-License-Identifier: MIT
 
-//! A request for MTYPE_CC reaches the driver and leaves as NC; every other type stays what it is.
-//! The requests come from `mtype_probe`, a module that calls the driver's own function on the live
-//! device.
+//! A process asks for memory types through the driver's ioctls. What it asked to be CC is NC in its
+//! page tables; every other type and every coherent buffer is what it is without rmcp.
 
-use super::support::{expect_healthy_kernel, new_kernel_log, read, start_enforced};
+use super::support::{expect_healthy_kernel, read, start_enforced};
+use crate::page_tables::{page_tables, PageTables};
 use crate::vm::Vm;
-use anyhow::{ensure, Context, Result};
-use serde_json::Value;
+use anyhow::{ensure, Result};
+use std::collections::BTreeMap;
 
-/// What a page-table entry's memory type is, in the order in which the probe asks.
-type Types = [(&'static str, u32); 5];
-
-/// The hardware's numbers: NC 0, WC 1, CC 2, UC 3. The driver's default is NC.
-const DRIVER: Types = [("DEFAULT", 0), ("NC", 0), ("WC", 1), ("CC", 2), ("UC", 3)];
-/// What rmcp makes of CC unless told otherwise.
-pub(super) const NC: u32 = 0;
+// Hardware numbers of memory types in a page-table entry.
+pub(super) const NC: u8 = 0;
+const WC: u8 = 1;
+pub(super) const CC: u8 = 2;
+pub(super) const UC: u8 = 3;
 
 pub(super) fn cc_leaves_as_nc(vm: &mut Vm) -> Result<()> {
     start_enforced(vm)?;
     expect_counted(vm, NC, Counted::Rewritten)?;
 
-    // Without rmcp the same request arrives as CC: the probe does see what the driver makes of it.
     vm.guest.check("rmmod rmcp")?;
-    expect_types(vm, 0, DRIVER)?;
+    expect_types(vm, 0, CC)?;
     expect_healthy_kernel(vm)
 }
 
-/// What rmcp's counters must say of a request for CC.
+/// What rmcp's counters must say of requests for CC.
 #[derive(Clone, Copy)]
 pub(super) enum Counted {
     NotAtAll,
@@ -35,24 +32,20 @@ pub(super) enum Counted {
     Rewritten,
 }
 
-/// A request for CC must end as this type and be counted so; every other type as ever.
-pub(super) fn expect_counted(vm: &mut Vm, cc: u32, counted: Counted) -> Result<()> {
+/// Requests for CC must end as this type and be counted so; every other type as ever.
+pub(super) fn expect_counted(vm: &mut Vm, cc: u8, counted: Counted) -> Result<()> {
     expect_counted_on(vm, 0, cc, counted)
 }
 
 /// [`expect_counted`] on the GPU of this index.
-pub(super) fn expect_counted_on(vm: &mut Vm, gpu: usize, cc: u32, counted: Counted) -> Result<()> {
+pub(super) fn expect_counted_on(vm: &mut Vm, gpu: usize, cc: u8, counted: Counted) -> Result<()> {
     let before = counters(vm, gpu)?;
-    expect_types(
-        vm,
-        gpu,
-        DRIVER.map(|(name, mtype)| (name, if name == "CC" { cc } else { mtype })),
-    )?;
+    let requests = expect_types(vm, gpu, cc)?.cc_requests;
     let after = counters(vm, gpu)?;
     let more = match counted {
         Counted::NotAtAll => [0, 0],
-        Counted::Seen => [1, 0],
-        Counted::Rewritten => [1, 1],
+        Counted::Seen => [requests, 0],
+        Counted::Rewritten => [requests, requests],
     };
     ensure!(
         after == [before[0] + more[0], before[1] + more[1]],
@@ -71,37 +64,22 @@ pub(super) fn counters(vm: &mut Vm, gpu: usize) -> Result<[u64; 2]> {
     Ok(counts)
 }
 
-fn expect_types(vm: &mut Vm, gpu: usize, expected: Types) -> Result<()> {
-    let layout: Value = serde_json::from_str(&vm.guest.check("rmcp-kctl --json layout")?)?;
-    let ddev = layout["ddev"]
-        .as_u64()
-        .context("rmcp-kctl layout names no offset of ddev")?;
-    let symbols = vm
-        .guest
-        .check("grep -w gmc_v10_0_get_vm_pte /proc/kallsyms")?;
-    let address = symbols.split(' ').next().unwrap_or_default();
-
-    let mut seen = 0;
-    new_kernel_log(vm, &mut seen)?;
-    let bdf = vm.gpus()[gpu].bdf().to_owned();
-    // It works while it is loaded, and stays out.
-    let probe = vm.guest.run(&format!(
-        "insmod /usr/local/lib/rmcp-tests/mtype_probe.ko bdf={bdf} ddev_offset={ddev} get_vm_pte=0x{address}"
-    ))?;
-    let log = new_kernel_log(vm, &mut seen)?;
-    let expected: Vec<String> = expected
-        .iter()
-        .map(|(name, mtype)| format!("mtype_probe: {name} -> {mtype}"))
-        .collect();
-    let found: Vec<&str> = log
-        .lines()
-        .filter_map(|line| line.find("mtype_probe: ").map(|at| &line[at..]))
-        .filter(|line| line.contains("->"))
-        .collect();
+/// Page tables must hold for CC what is given, and for all else what the driver gives by itself.
+fn expect_types(vm: &mut Vm, gpu: usize, cc: u8) -> Result<PageTables> {
+    let tables = page_tables(vm, gpu)?;
+    let requests = [
+        ("DEFAULT", NC),
+        ("NC", NC),
+        ("WC", WC),
+        ("CC", cc),
+        ("UC", UC),
+        ("RW", NC),
+    ];
+    let ordinary = BTreeMap::from(requests);
+    let coherent = BTreeMap::from(requests.map(|(request, _)| (request, UC)));
     ensure!(
-        found == expected,
-        "page-table entries are {found:?}, expected was {expected:?} ({})",
-        probe.stderr.trim_end()
+        tables.ordinary == ordinary && tables.coherent == coherent,
+        "page tables are {tables:?}, expected was {ordinary:?}, and of coherent buffers {coherent:?}"
     );
-    Ok(())
+    Ok(tables)
 }
