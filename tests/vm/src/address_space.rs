@@ -4,7 +4,7 @@
 //! tables begin.
 
 use crate::guest::Guest;
-use anyhow::{Context, Result};
+use anyhow::{bail, Context, Result};
 
 /// The GPU virtual memory behind one opening of a render node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,24 +18,23 @@ pub struct AddressSpace {
 }
 
 impl AddressSpace {
-    /// All that a process has, one for each time it opened a render node.
-    pub fn of_process(guest: &mut Guest, pid: u32) -> Result<Vec<Self>> {
+    /// That of a process with one GPU.
+    pub fn of_process(guest: &mut Guest, pid: u32) -> Result<Self> {
         let fdinfo = guest.check(&format!(
             "grep -hE '^(drm-client-id|pasid):' /proc/{pid}/fdinfo/*"
         ))?;
-        clients(&fdinfo)?
-            .into_iter()
-            .map(|(client, pasid)| {
-                let file = format!("/sys/kernel/debug/dri/client-{client}/vm_pagetable_info");
-                let info = guest.check(&format!("cat {file}"))?;
-                let root = pd_address(&info).with_context(|| format!("{file} says {info:?}"))?;
-                Ok(Self {
-                    client,
-                    pasid,
-                    root,
-                })
-            })
-            .collect()
+        let (client, pasid) = match clients(&fdinfo)?[..] {
+            [client] => client,
+            ref others => bail!("process {pid} has the DRM clients {others:?}, expected was one"),
+        };
+        let file = format!("/sys/kernel/debug/dri/client-{client}/vm_pagetable_info");
+        let info = guest.check(&format!("cat {file}"))?;
+        let root = pd_address(&info).with_context(|| format!("{file} says {info:?}"))?;
+        Ok(Self {
+            client,
+            pasid,
+            root,
+        })
     }
 }
 

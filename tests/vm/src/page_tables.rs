@@ -8,7 +8,7 @@ use crate::address_space::AddressSpace;
 use crate::gpu::PluggedGpu;
 use crate::progress::say;
 use crate::vm::Vm;
-use anyhow::{bail, ensure, Context, Result};
+use anyhow::{ensure, Context, Result};
 use std::collections::BTreeMap;
 
 const PROGRAM: &str = "/usr/local/lib/rmcp-tests/map_mtypes";
@@ -44,7 +44,7 @@ pub(crate) fn page_tables(vm: &mut Vm, gpu: usize) -> Result<PageTables> {
     ))?;
     let (mappings, pid) = parse(&output)?;
     let tables = AddressSpace::of_process(&mut vm.guest, pid)
-        .and_then(|spaces| look(&vm.gpus()[gpu], &mappings, &spaces, earlier_jobs));
+        .and_then(|space| look(&vm.gpus()[gpu], &mappings, &space, earlier_jobs));
     vm.guest.check(&format!(
         "kill {pid} && while test -e /proc/{pid}; do sleep 0.1; done"
     ))?;
@@ -54,13 +54,9 @@ pub(crate) fn page_tables(vm: &mut Vm, gpu: usize) -> Result<PageTables> {
 fn look(
     gpu: &PluggedGpu,
     mappings: &[Mapping],
-    spaces: &[AddressSpace],
+    space: &AddressSpace,
     earlier_jobs: usize,
 ) -> Result<PageTables> {
-    let [space] = spaces else {
-        bail!("{PROGRAM} has the address spaces {spaces:?}, expected was one");
-    };
-
     // The program has compared the bytes. They went through these very tables.
     let jobs = gpu.jobs().split_off(earlier_jobs);
     ensure!(
