@@ -39,6 +39,8 @@ pub(crate) struct Device {
     /// QEMU's eventfd for the MSI vector.
     pub(crate) msi: Option<File>,
     pub(crate) contexts: [ContextHistory; 2],
+    /// How often the machine reset the device.
+    pub(crate) resets: u64,
     /// HQD registers by bank, see `cp.rs`.
     pub(crate) hqd_banks: BTreeMap<(u32, u32), u32>,
     /// Mapped queues of the command processor by doorbell (dword index).
@@ -73,6 +75,7 @@ impl Device {
             memory: GuestMemory::default(),
             msi: None,
             contexts: Default::default(),
+            resets: 0,
             hqd_banks: BTreeMap::new(),
             queues: BTreeMap::new(),
             scheduler: Scheduler::default(),
@@ -103,6 +106,7 @@ impl Device {
         self.disconnect();
         self.contexts = Default::default();
         self.jobs.clear();
+        self.resets = 0;
         self.reset()
     }
 

@@ -94,6 +94,12 @@ impl Gpu {
         values.cloned().unwrap_or_default()
     }
 
+    /// How often the machine has reset the GPU since `serve` began: when it was switched on, woke up
+    /// or was rebooted, and when the bus was reset. Each puts every register into its power-on state.
+    pub fn resets(&self) -> u64 {
+        lock(&self.device).resets
+    }
+
     /// The page-table entry of an address in the GPU virtual memory of a process. `root` is what the
     /// process's CONTEXTn_PAGE_TABLE_BASE_ADDR would be; debugfs prints it as `pd_address` in
     /// `dri/client-N/vm_pagetable_info`. `None` when no directory leads to the address.

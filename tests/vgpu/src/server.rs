@@ -150,7 +150,9 @@ impl ServerBackend for Backend {
     }
 
     fn reset(&mut self) -> io::Result<()> {
-        lock(&self.0).reset().map_err(io::Error::other)
+        let mut device = lock(&self.0);
+        device.resets += 1;
+        device.reset().map_err(io::Error::other)
     }
 
     fn set_irqs(

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::os::fd::{AsRawFd, RawFd};
 
 use anyhow::{Context, Result};
+use nix::fcntl::{fallocate, FallocateFlags};
 use nix::sys::memfd::{memfd_create, MFdFlags};
 use vm_memory::{Bytes, FileOffset, MmapRegion, VolatileMemory};
 
@@ -34,12 +35,11 @@ impl Vram {
         self.file.as_raw_fd()
     }
 
-    /// Fills VRAM with zeros. Dropping the pages leaves the mapping valid.
+    /// Fills VRAM with zeros. The file keeps its size all the time: QEMU would be killed by an access
+    /// behind its end.
     pub(crate) fn clear(&self) -> Result<()> {
-        self.file.set_len(0).context("cannot clear the VRAM")?;
-        self.file
-            .set_len(VRAM_SIZE)
-            .context("cannot give the VRAM its size")
+        let pages = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+        fallocate(&self.file, pages, 0, VRAM_SIZE as i64).context("cannot clear the VRAM")
     }
 
     /// Whether `len` bytes at `offset` are inside VRAM.
