@@ -14,6 +14,11 @@ use std::path::{Path, PathBuf};
 use std::thread::{self, sleep, JoinHandle};
 use std::time::{Duration, Instant};
 
+/// How long a server may take to begin or to end.
+const LIMIT: Duration = Duration::from_secs(10);
+/// Pause between two looks at it.
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// An emulated GPU and the thread that serves it.
 #[derive(Debug)]
 pub struct PluggedGpu {
@@ -42,24 +47,29 @@ impl PluggedGpu {
             .with_context(|| format!("the emulated GPU can't be a {chip:?}"))?;
         let gpu = Gpu::new(chip)?;
         let socket = directory.join(format!("gpu{port}"));
-        let thread = {
-            let (gpu, socket) = (gpu.clone(), socket.clone());
-            thread::spawn(move || gpu.serve(&socket))
-        };
-        let plugged = Self {
+        Ok(Self {
+            thread: serve(&gpu, &socket)?,
             model: Model(gpu),
             port,
             bdf: String::new(),
             socket,
-            thread,
-        };
-        let end = Instant::now() + Duration::from_secs(10);
-        while !plugged.socket.exists() {
-            plugged.check()?;
-            ensure!(Instant::now() < end, "the emulated GPU opened no socket");
-            sleep(Duration::from_millis(10));
+        })
+    }
+
+    /// Powers it up anew and offers it again, after QEMU has let it go.
+    pub(crate) fn plug_again(&mut self) -> Result<()> {
+        let end = Instant::now() + LIMIT;
+        while !self.thread.is_finished() {
+            ensure!(Instant::now() < end, "QEMU did not let the GPU go");
+            sleep(PAUSE);
         }
-        Ok(plugged)
+        self.thread = serve(&self.model.0, &self.socket)?;
+        Ok(())
+    }
+
+    /// Which of the guest's root ports it is plugged into.
+    pub(crate) fn port(&self) -> usize {
+        self.port
     }
 
     /// Where QEMU finds it.
@@ -69,11 +79,7 @@ impl PluggedGpu {
 
     /// An error when nobody serves the GPU any more.
     pub(crate) fn check(&self) -> Result<()> {
-        ensure!(
-            !self.thread.is_finished(),
-            "the emulated GPU stopped: its connection to QEMU was closed or failed"
-        );
-        Ok(())
+        check(&self.thread)
     }
 
     /// Finds out its PCI address in the guest.
@@ -128,6 +134,29 @@ impl PluggedGpu {
     pub fn page_table_entry(&self, space: &AddressSpace, address: u64) -> Option<PageTableEntry> {
         self.model().page_table_entry(space.root, address)
     }
+}
+
+/// Serves a GPU in a thread of its own; it listens when this returns.
+fn serve(gpu: &Gpu, socket: &Path) -> Result<JoinHandle<Result<()>>> {
+    let thread = {
+        let (gpu, socket) = (gpu.clone(), socket.to_owned());
+        thread::spawn(move || gpu.serve(&socket))
+    };
+    let end = Instant::now() + LIMIT;
+    while !socket.exists() {
+        check(&thread)?;
+        ensure!(Instant::now() < end, "the emulated GPU opened no socket");
+        sleep(PAUSE);
+    }
+    Ok(thread)
+}
+
+fn check(thread: &JoinHandle<Result<()>>) -> Result<()> {
+    ensure!(
+        !thread.is_finished(),
+        "the emulated GPU stopped: its connection to QEMU was closed or failed"
+    );
+    Ok(())
 }
 
 impl Drop for PluggedGpu {

@@ -2,13 +2,12 @@
 
 //! Commands in a running guest, through its QEMU guest agent: JSON lines over a socket.
 
+use crate::lines::Lines;
 use crate::progress::say;
 use anyhow::{bail, ensure, Context, Result};
 use base64::prelude::{Engine, BASE64_STANDARD};
 use serde::Deserialize;
 use serde_json::{json, Value};
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -25,9 +24,9 @@ const PAUSE: Duration = Duration::from_millis(150);
 /// A connection to a guest's agent.
 #[derive(Debug)]
 pub struct Guest {
-    socket: UnixStream,
-    /// What was received and not yet taken as a line.
-    received: Vec<u8>,
+    lines: Lines,
+    /// The number of the last greeting.
+    greeting: u64,
 }
 
 /// A command that was started.
@@ -52,33 +51,31 @@ pub struct Output {
 impl Guest {
     /// Waits for the agent. `alive` is asked now and then and ends the wait with an error.
     pub fn connect(socket: &Path, limit: Duration, alive: impl Fn() -> Result<()>) -> Result<Self> {
-        let end = Instant::now() + limit;
-        let socket = loop {
-            alive()?;
-            match UnixStream::connect(socket) {
-                Ok(socket) => break socket,
-                Err(error) if Instant::now() > end => {
-                    return Err(error).context("QEMU opened no socket for the guest agent")
-                }
-                Err(_) => sleep(PAUSE),
-            }
-        };
         let mut guest = Self {
-            socket,
-            received: Vec::new(),
+            lines: Lines::connect(socket, limit, &alive)?,
+            greeting: 0,
         };
-        for id in 1.. {
+        guest.wait_until_it_answers(limit, alive)?;
+        Ok(guest)
+    }
+
+    /// Waits for the agent, which may have been away: in a machine that boots, or that slept. What
+    /// it still had to say is dropped.
+    pub fn wait_until_it_answers(
+        &mut self,
+        limit: Duration,
+        alive: impl Fn() -> Result<()>,
+    ) -> Result<()> {
+        let end = Instant::now() + limit;
+        while !self.greet()? {
             alive()?;
             ensure!(
                 Instant::now() < end,
-                "the guest's agent did not answer within {} s of boot",
+                "the guest's agent did not answer within {} s",
                 limit.as_secs()
             );
-            if guest.greet(id)? {
-                break;
-            }
         }
-        Ok(guest)
+        Ok(())
     }
 
     /// Waits until the guest has started everything it starts by itself.
@@ -171,15 +168,17 @@ impl Guest {
         Ok(())
     }
 
-    /// Sends a greeting with a number; whether the agent answered with that number in time.
-    fn greet(&mut self, id: u64) -> Result<bool> {
-        // The byte before makes the agent drop what earlier greetings left half read.
+    /// Sends a greeting with a number of its own; whether the agent answered with it in time.
+    fn greet(&mut self) -> Result<bool> {
+        self.greeting += 1;
+        let id = json!(self.greeting);
         let greeting = json!({"execute": "guest-sync-delimited", "arguments": {"id": id}});
-        self.socket.write_all(&[0xFF])?;
-        writeln!(self.socket, "{greeting}")?;
+        // The byte before makes the agent drop what earlier greetings left half read.
+        self.lines.send(&[0xFF])?;
+        self.lines.send(format!("{greeting}\n").as_bytes())?;
         let end = Instant::now() + GREETING;
-        while let Some(line) = self.line(end)? {
-            if parse(&line).is_ok_and(|answer| answer == json!(id)) {
+        while let Some(line) = self.lines.next(end)? {
+            if parse(&line).is_ok_and(|answer| answer == id) {
                 return Ok(true);
             }
         }
@@ -188,10 +187,10 @@ impl Guest {
 
     fn ask(&mut self, execute: &str, arguments: &Value) -> Result<Value> {
         let question = json!({"execute": execute, "arguments": arguments});
-        writeln!(self.socket, "{question}")?;
+        self.lines.send(format!("{question}\n").as_bytes())?;
         let end = Instant::now() + ANSWER;
         loop {
-            let line = self.line(end)?.with_context(|| {
+            let line = self.lines.next(end)?.with_context(|| {
                 format!(
                     "the guest's agent gave no answer within {} s",
                     ANSWER.as_secs()
@@ -201,29 +200,6 @@ impl Guest {
             match parse(&line)? {
                 Value::Number(_) => {}
                 answer => return Ok(answer),
-            }
-        }
-    }
-
-    /// The next line, or `None` when none came in time.
-    fn line(&mut self, end: Instant) -> Result<Option<Vec<u8>>> {
-        let mut buffer = [0; 65536];
-        loop {
-            if let Some(length) = self.received.iter().position(|byte| *byte == b'\n') {
-                let rest = self.received.split_off(length + 1);
-                return Ok(Some(std::mem::replace(&mut self.received, rest)));
-            }
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(None);
-            }
-            self.socket.set_read_timeout(Some(left))?;
-            match self.socket.read(&mut buffer) {
-                Ok(0) => bail!("the guest is gone: QEMU closed the agent's socket"),
-                Ok(count) => self.received.extend_from_slice(&buffer[..count]),
-                Err(error)
-                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
-                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -276,7 +252,8 @@ impl ExecStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::{BufRead, BufReader};
+    use std::io::{BufRead, BufReader, Write};
+    use std::os::unix::net::UnixStream;
     use std::thread;
 
     #[test]

@@ -14,6 +14,8 @@ pub mod demo;
 pub mod gpu;
 pub mod guest;
 pub mod image;
+mod lines;
+pub mod monitor;
 pub(crate) mod page_tables;
 mod parallel;
 pub mod progress;

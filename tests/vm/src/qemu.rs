@@ -5,11 +5,12 @@
 use crate::image::Image;
 use crate::progress::say;
 use crate::rootfs::RootFs;
-use anyhow::{bail, ensure, Context, Result};
+use anyhow::{bail, Context, Result};
+use serde_json::{json, Value};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -155,7 +156,7 @@ fn kvm_runs_a_guest(command: &[OsString], image: &Image) -> Result<bool> {
     let process = Process::start(command, &arguments, directory.path())?;
     let end = Instant::now() + PROBE;
     while Instant::now() < end {
-        let ended = process.ended()?;
+        let ended = process.ended()?.is_some();
         if process.console().contains(PROBE_DONE) {
             return Ok(true);
         }
@@ -199,7 +200,7 @@ impl Machine<'_> {
             ("-device", "virtio-serial-pci".into()),
             (
                 "-device",
-                "virtserialport,chardev=agent,name=org.qemu.guest_agent.0".into(),
+                "virtserialport,id=agent,chardev=agent,name=org.qemu.guest_agent.0".into(),
             ),
         ];
         for (index, socket) in self.gpus.iter().enumerate() {
@@ -208,14 +209,13 @@ impl Machine<'_> {
                 index + 1,
                 FIRST_PORT + index
             );
-            let gpu = serde_json::json!({
-                "driver": "vfio-user-pci",
-                "bus": format!("gpu-port{index}"),
-                "socket": { "type": "unix", "path": socket.to_string_lossy() },
-            });
             pairs.push(("-device", port.into()));
-            pairs.push(("-device", gpu.to_string().into()));
+            pairs.push(("-device", gpu_device(index, socket).to_string().into()));
         }
+        let mut monitor = OsString::from("unix:");
+        monitor.push(monitor_socket(self.directory));
+        monitor.push(",server=on,wait=off");
+        pairs.push(("-qmp", monitor));
         for (option, value) in pairs {
             arguments.push(option.into());
             arguments.push(value);
@@ -234,6 +234,21 @@ impl Machine<'_> {
         }
         line
     }
+}
+
+/// The device that QEMU makes of an emulated GPU.
+pub fn gpu_device(index: usize, socket: &Path) -> Value {
+    json!({
+        "driver": "vfio-user-pci",
+        "id": gpu_id(index),
+        "bus": format!("gpu-port{index}"),
+        "socket": { "type": "unix", "path": socket.to_string_lossy() },
+    })
+}
+
+/// What QEMU calls an emulated GPU.
+pub fn gpu_id(index: usize) -> String {
+    format!("gpu{index}")
 }
 
 /// The directory, in the guest's sysfs, of the root port that an emulated GPU is plugged into: what
@@ -277,6 +292,11 @@ pub fn agent_socket(directory: &Path) -> PathBuf {
     directory.join("agent")
 }
 
+/// The socket of QEMU's monitor.
+pub fn monitor_socket(directory: &Path) -> PathBuf {
+    directory.join("monitor")
+}
+
 /// The serial console's socket, for a person.
 pub fn console_socket(directory: &Path) -> PathBuf {
     directory.join("console")
@@ -314,7 +334,9 @@ impl Process {
 
     /// An error when QEMU is not running any more.
     pub fn check(&self) -> Result<()> {
-        ensure!(!self.ended()?, "QEMU ended: {}", self.errors().trim_end());
+        if let Some(status) = self.ended()? {
+            bail!("QEMU ended ({status}): {}", self.errors().trim_end());
+        }
         Ok(())
     }
 
@@ -327,9 +349,10 @@ impl Process {
         read(&self.directory.join("qemu.log"))
     }
 
-    fn ended(&self) -> Result<bool> {
+    /// How it ended, if it has.
+    fn ended(&self) -> Result<Option<ExitStatus>> {
         let mut child = self.child.lock().map_err(|_| anyhow::anyhow!("poisoned"))?;
-        Ok(child.try_wait()?.is_some())
+        Ok(child.try_wait()?)
     }
 }
 
@@ -376,7 +399,7 @@ mod tests {
             "share=on",
             "snapshot=on,file=/cache/guest/disk.ext4",
             "id=gpu-port0,chassis=1,addr=0x10",
-            r#"{"bus":"gpu-port1","driver":"vfio-user-pci","socket":{"path":"/run/gpu1","type":"unix"}}"#,
+            r#"{"bus":"gpu-port1","driver":"vfio-user-pci","id":"gpu1","socket":{"path":"/run/gpu1","type":"unix"}}"#,
             "path=/run/agent",
             "root=/dev/vda rw amdgpu.noretry=0",
         ] {

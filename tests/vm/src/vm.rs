@@ -8,12 +8,14 @@ use crate::console;
 use crate::gpu::PluggedGpu;
 use crate::guest::Guest;
 use crate::image::{Image, Variant};
+use crate::monitor::Monitor;
 use crate::progress::say;
 use crate::qemu::{self, Machine, Process, Qemu};
 use crate::report::Registers;
 use crate::rootfs::RootFs;
-use anyhow::{anyhow, Context, Result};
+use anyhow::{anyhow, ensure, Context, Result};
 use rmcp_vgpu::PageTableEntry;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,6 +26,9 @@ use tempfile::TempDir;
 const BOOT: Duration = Duration::from_secs(300);
 /// How long amdgpu may take from then on; loading it takes about 12 s without KVM.
 const DRIVER: Duration = Duration::from_secs(180);
+
+/// How long a guest may take to fall asleep or to wake up.
+const SLEEP: Duration = Duration::from_secs(60);
 
 /// What amdgpu needs to bring the emulated GPU up, and the setting that rmcp stands against:
 /// retry of faulting accesses.
@@ -88,6 +93,8 @@ fn parameters(chips: &[&str]) -> String {
 pub struct Vm {
     /// The way in.
     pub guest: Guest,
+    /// The machine itself.
+    pub monitor: Monitor,
     process: Process,
     gpus: Vec<PluggedGpu>,
     directory: TempDir,
@@ -129,6 +136,7 @@ impl Vm {
             anyhow!("the guest did not boot: {error:#}\nits console ends with:\n{console}")
         });
         let guest = booted?;
+        let monitor = Monitor::connect(&qemu::monitor_socket(directory.path()))?;
         say(format_args!(
             "booted {} with {:?} in {} s",
             boot.chips.join(" and "),
@@ -137,6 +145,7 @@ impl Vm {
         ));
         Ok(Self {
             guest,
+            monitor,
             process,
             gpus,
             directory,
@@ -206,10 +215,69 @@ impl Vm {
         self.gpu().page_table_entry(space, address)
     }
 
+    /// Suspends the guest to RAM and wakes it. The power is gone meanwhile, so that the GPUs lose all
+    /// that their registers held.
+    pub fn suspend_and_wake(&mut self) -> Result<()> {
+        self.monitor.forget_events()?;
+        // The console stays on, so that a kernel that dies on the way says why. The agent sleeps too,
+        // and finds the command when it is awake again.
+        let asleep = self.guest.start(
+            "echo N >/sys/module/printk/parameters/console_suspend; echo mem >/sys/power/state",
+        )?;
+        self.monitor.wait_for(SLEEP, "SUSPEND")?;
+        self.monitor.execute("system_wakeup", json!({}))?;
+        self.monitor.wait_for(SLEEP, "WAKEUP")?;
+        self.guest
+            .wait_until_it_answers(SLEEP, || self.process.check())?;
+        let output = self.guest.finish(SLEEP, &asleep)?;
+        ensure!(output.status == 0, "suspending failed: {}", output.stderr);
+        Ok(())
+    }
+
+    /// Runs a command that boots the guest anew, and waits until it has.
+    pub fn reboot(&mut self, command: &str) -> Result<()> {
+        // Otherwise the machine ends, which is what is wanted when the kernel panics.
+        let allow = |action| json!({ "reboot": action });
+        self.monitor.execute("set-action", allow("reset"))?;
+        self.monitor.forget_events()?;
+        self.guest.start(command)?;
+        // The agent's channel is open now, so that it was closed before it is opened.
+        while self.monitor.wait_for(BOOT, "VSERPORT_CHANGE")?["open"] != true {}
+        self.monitor.execute("set-action", allow("shutdown"))?;
+        self.guest
+            .wait_until_it_answers(BOOT, || self.process.check())?;
+        self.guest.wait_until_settled()?;
+        for gpu in &mut self.gpus {
+            gpu.locate(&mut self.guest)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the first GPU out of its slot, with the notice that a hot-plug slot gives.
+    pub fn unplug(&mut self) -> Result<()> {
+        self.monitor.forget_events()?;
+        let id = qemu::gpu_id(self.gpu().port());
+        self.monitor.execute("device_del", json!({ "id": id }))?;
+        self.monitor.wait_for(DRIVER, "DEVICE_DELETED")?;
+        Ok(())
+    }
+
+    /// Puts the first GPU, as new, into its slot again.
+    pub fn plug(&mut self) -> Result<()> {
+        let gpu = &mut self.gpus[0];
+        gpu.plug_again()?;
+        let device = qemu::gpu_device(gpu.port(), &gpu.socket());
+        self.monitor.execute("device_add", device)?;
+        let present = format!("test -e {}", gpu.file("vendor"));
+        self.guest
+            .wait_for(DRIVER, "the guest sees the GPU again", &present)
+    }
+
     /// Saves the console and the kernel log of the guest so far.
     pub fn save_logs(&mut self, to: &Path) -> Result<()> {
         fs::create_dir_all(to)?;
         fs::write(to.join("console.log"), self.process.console())?;
+        self.process.check()?;
         // The console is there in any case; a guest that died has no kernel log to give.
         let log = self.guest.check("dmesg")?;
         fs::write(to.join("dmesg"), log)?;
