@@ -95,9 +95,19 @@ fn find(adev: usize) -> Option<&'static Gpu> {
     GPUS.iter().find(|gpu| gpu.adev.load(Acquire) == adev)
 }
 
+/// The entry of a device that amdgpu initialises. One that was unbound is of a device that went
+/// while the probes were off, and the new one has its address.
+fn find_initialised(adev: usize) -> Option<&'static Gpu> {
+    let gpu = find(adev)?;
+    if gpu.pci.load(Relaxed) == 0 {
+        gpu.adev.store(FREE, Release);
+        return None;
+    }
+    Some(gpu)
+}
+
 fn find_pci(pci: PciDevice<'_>) -> Option<&'static Gpu> {
-    GPUS.iter()
-        .find(|gpu| gpu.adev.load(Acquire) > FILLING && gpu.pci.load(Relaxed) == pci.address())
+    entries_of(pci).find(|gpu| gpu.adev.load(Acquire) > FILLING)
 }
 
 /// Takes a free entry for the device, with what the driver has now as its default.
@@ -138,7 +148,7 @@ impl Entry for HwInit {
         let Some(found) = adev.fields() else {
             return;
         };
-        let known = find(adev.address());
+        let known = find_initialised(adev.address());
         let before = known.map(Gpu::reason);
         let Some(gpu) = known.or_else(|| adopt(adev, found, Reason::AmdgpuFirst)) else {
             pr_err!("{}\n", Reason::TooManyGpus.as_str());

@@ -14,6 +14,7 @@ mod mtype;
 mod order;
 mod package;
 mod parameter;
+mod probes_off;
 mod reload;
 mod support;
 mod tampered;
@@ -58,7 +59,7 @@ const MISSING: Option<&str> = Some("/usr/local/lib/rmcp-tests/replace missing");
 const BROKEN: Option<&str> = Some("/usr/local/lib/rmcp-tests/replace broken");
 
 /// Every scenario, in the order in which those of one boot run.
-const ALL: [Scenario; 18] = [
+const ALL: &[Scenario] = &[
     scenario("boot-navi10", On::Only(&["navi10"]), None, boot::enforces),
     // Long, and rmcp is gone after it.
     Scenario {
@@ -106,6 +107,7 @@ const ALL: [Scenario; 18] = [
     scenario("order", On::Any, None, order::amdgpu_first),
     scenario("reload", On::Any, None, reload::twenty_times),
     scenario("modes", On::Any, None, modes::change_what_is_done),
+    scenario("probes-off", On::Any, None, probes_off::while_a_gpu_comes),
     Scenario {
         variant: Variant::Initramfs,
         ..scenario("initramfs", On::Any, None, initramfs::rmcp_is_in_it)
@@ -228,12 +230,15 @@ fn run_group(bench: &Bench, boot: &Boot, scenarios: &[&Scenario], logs: &Path) -
             Ok(mut vm) => {
                 let result = (scenario.run)(&mut vm);
                 let saved = vm.save_logs(&logs.join(scenario.name));
-                match result.and(saved) {
-                    Ok(()) => {
+                match (result, saved) {
+                    (Ok(()), Ok(())) => {
                         running = Some(vm);
                         Outcome::Passed
                     }
-                    Err(error) => Outcome::Failed(format!("{error:#}")),
+                    (Err(error), Ok(())) | (Ok(()), Err(error)) => {
+                        Outcome::Failed(format!("{error:#}"))
+                    }
+                    (Err(error), Err(more)) => Outcome::Failed(format!("{error:#}; {more:#}")),
                 }
             }
         };
@@ -288,7 +293,7 @@ mod tests {
 
     #[test]
     fn every_gpu_that_a_scenario_names_can_be_emulated() {
-        for scenario in &ALL {
+        for scenario in ALL {
             for chip in scenario.boot(None).chips {
                 assert!(rmcp_vgpu::chip(chip).is_some(), "{chip}");
             }

@@ -3,8 +3,8 @@
 //! amdgpu first, rmcp later: what is not in effect yet is said to be so, and a rebind brings it.
 
 use super::support::{
-    expect_guard, expect_healthy_kernel, expect_registers, expect_status, load_amdgpu_alone,
-    start_enforced, unload_both,
+    expect_guard, expect_healthy_kernel, expect_registers, expect_registers_written, expect_status,
+    load_amdgpu_alone, start_enforced, unload_both,
 };
 use crate::report::Retry;
 use crate::vm::Vm;
@@ -34,15 +34,7 @@ pub(super) fn amdgpu_first(vm: &mut Vm) -> Result<()> {
         "cd /sys/bus/pci/drivers/amdgpu && echo {bdf} >unbind && echo {bdf} >bind"
     ))?;
     vm.wait_for_amdgpu()?;
-    let again = vm.register_writes();
-    ensure!(
-        writes
-            .as_flattened()
-            .iter()
-            .zip(again.as_flattened())
-            .all(|(a, b)| a < b),
-        "amdgpu did not write every context register again when it was bound"
-    );
+    expect_registers_written(vm, writes)?;
     expect_status(vm, 0)?;
     expect_registers(vm, Retry::Off)?;
     expect_healthy_kernel(vm)

@@ -11,6 +11,38 @@ use serde_json::Value;
 /// Taint of an out-of-tree and of an unsigned module (`TAINT_OOT_MODULE`, `TAINT_UNSIGNED_MODULE`).
 const OUT_OF_TREE_AND_UNSIGNED: u64 = 1 << 12 | 1 << 13;
 
+const RELOAD: &str = "rmmod rmcp && modprobe rmcp";
+
+/// What happens to rmcp while a GPU goes from its driver and comes back.
+#[derive(Debug)]
+pub(super) struct Meanwhile {
+    /// Done before it goes.
+    pub(super) before: &'static str,
+    /// Done while it is away.
+    pub(super) between: &'static str,
+}
+
+/// rmcp stays as it is.
+pub(super) const NOTHING: Meanwhile = Meanwhile {
+    before: "true",
+    between: "true",
+};
+
+/// All that may happen to it. The policy is in force afterwards.
+pub(super) const MEANWHILE: [Meanwhile; 3] = [
+    NOTHING,
+    // It is reloaded while nobody drives the GPU.
+    Meanwhile {
+        between: RELOAD,
+        ..NOTHING
+    },
+    // The GPU that goes is one that amdgpu had before rmcp came.
+    Meanwhile {
+        before: RELOAD,
+        ..NOTHING
+    },
+];
+
 /// Makes the guest as it is after a good boot, whatever the scenario before left.
 pub(super) fn start_enforced(vm: &mut Vm) -> Result<()> {
     vm.guest.check("modprobe amdgpu")?;
@@ -97,8 +129,14 @@ pub(super) fn expect_not_loaded(vm: &mut Vm, module: &str) -> Result<()> {
     Ok(())
 }
 
-/// The kernel must be content, and tainted by nothing but a module of somebody else's.
+/// The kernel must be content, and tainted by nothing but modules from elsewhere.
 pub(super) fn expect_healthy_kernel(vm: &mut Vm) -> Result<()> {
+    expect_healthy_kernel_but(vm, 0)
+}
+
+/// [`expect_healthy_kernel`] of one with this taint too.
+fn expect_healthy_kernel_but(vm: &mut Vm, taint: u64) -> Result<()> {
+    let allowed = OUT_OF_TREE_AND_UNSIGNED | taint;
     let log = vm.guest.check("dmesg")?;
     let complaints = console::complaints(&log);
     if let Some(first) = complaints.first() {
@@ -108,10 +146,74 @@ pub(super) fn expect_healthy_kernel(vm: &mut Vm) -> Result<()> {
         );
     }
     let taint = read(vm, "/proc/sys/kernel/tainted")?;
-    let more = taint.parse::<u64>()? & !OUT_OF_TREE_AND_UNSIGNED;
     ensure!(
-        more == 0,
-        "the kernel's taint is {taint}: more than out-of-tree and unsigned modules"
+        taint.parse::<u64>()? & !allowed == 0,
+        "the kernel's taint is {taint}, allowed is {allowed}"
+    );
+    Ok(())
+}
+
+/// What of the kernel log is worse than a warning.
+pub(super) fn kernel_errors(vm: &mut Vm) -> Result<Vec<String>> {
+    let log = vm
+        .guest
+        .check("dmesg --notime --level=emerg,alert,crit,err")?;
+    Ok(log.lines().map(str::to_owned).collect())
+}
+
+/// The kernel must be content, and have logged nothing worse than a warning since it had logged
+/// `before` lines of that kind, but for what amdgpu says at every start of the emulated GPU.
+pub(super) fn expect_no_more_errors(vm: &mut Vm, before: usize) -> Result<()> {
+    expect_no_more_errors_but(vm, before, 0)
+}
+
+/// [`expect_no_more_errors`] of a kernel with this taint too.
+pub(super) fn expect_no_more_errors_but(vm: &mut Vm, before: usize, taint: u64) -> Result<()> {
+    const AMDGPU: [&str; 2] = [
+        // The configuration space of the emulated GPU has nothing beyond 256 bytes.
+        "System can't access extended configuration space, please check!!",
+        // Nor has its power controller profiles.
+        "(-95) failed to disable fullscreen 3D power profile mode",
+    ];
+    let errors = kernel_errors(vm)?;
+    let more: Vec<&String> = errors
+        .iter()
+        .skip(before)
+        .filter(|line| !AMDGPU.iter().any(|known| line.ends_with(known)))
+        .collect();
+    ensure!(more.is_empty(), "the kernel has logged errors: {more:?}");
+    expect_healthy_kernel_but(vm, taint)
+}
+
+/// How often amdgpu initialised the first GPU's memory controller under rmcp's eyes.
+pub(super) fn hw_inits(vm: &mut Vm) -> Result<u64> {
+    let path = vm.gpu_file("rmcp/hw_inits");
+    Ok(read(vm, &path)?.parse()?)
+}
+
+/// The driver has written every context register since it had written them so often, and the policy
+/// is in force: by sysfs, which has seen so many initialisations, by status and by the registers.
+pub(super) fn expect_enforced_again(vm: &mut Vm, inits: u64, writes: [[u64; 15]; 2]) -> Result<()> {
+    expect_registers_written(vm, writes)?;
+    expect_registers(vm, Retry::Off)?;
+    let seen = hw_inits(vm)?;
+    ensure!(
+        seen == inits,
+        "rmcp has seen {seen} initialisations, expected were {inits}"
+    );
+    let path = vm.gpu_file("rmcp/state");
+    expect_file(vm, &path, "enforced")?;
+    expect_status(vm, 0)?;
+    Ok(())
+}
+
+/// The driver must have written every context register since it had written them so often.
+pub(super) fn expect_registers_written(vm: &Vm, before: [[u64; 15]; 2]) -> Result<()> {
+    let now = vm.register_writes();
+    let mut pairs = before.as_flattened().iter().zip(now.as_flattened());
+    ensure!(
+        pairs.all(|(before, now)| before < now),
+        "amdgpu did not write every context register again"
     );
     Ok(())
 }
