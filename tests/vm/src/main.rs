@@ -37,12 +37,12 @@ enum Command {
         #[arg(long)]
         keep: bool,
     },
-    /// Run the scenarios whose names contain one of the filters
+    /// Run the scenarios whose names contain one of the filters, or, of the long ones, begin with it
     Test {
         /// Only with this GPU [default: each scenario's own]
         #[arg(long, value_parser = parse_chip)]
         gpu: Option<&'static str>,
-        /// The long ones too, which otherwise run only when a filter names them
+        /// The long ones too, which otherwise run only when a filter begins their names
         #[arg(long)]
         all: bool,
         /// Parts of names

@@ -15,10 +15,15 @@ mod order;
 mod package;
 mod parameter;
 mod probes_off;
+mod rebind;
+mod reboot;
 mod reload;
+mod reset;
 mod support;
+mod suspend;
 mod tampered;
 mod two;
+mod unplug;
 
 use crate::checkout::Checkout;
 use crate::image::Variant;
@@ -108,6 +113,12 @@ const ALL: &[Scenario] = &[
     scenario("reload", On::Any, None, reload::twenty_times),
     scenario("modes", On::Any, None, modes::change_what_is_done),
     scenario("probes-off", On::Any, None, probes_off::while_a_gpu_comes),
+    scenario("rebind", On::Any, None, rebind::three_times),
+    scenario("suspend", On::Any, None, suspend::to_ram),
+    scenario("unplug", On::Any, None, unplug::and_plug_in),
+    scenario("reset", On::Any, None, reset::of_the_gpu),
+    // After "reset", which taints the kernel.
+    scenario("reboot", On::Any, None, reboot::through_firmware),
     Scenario {
         variant: Variant::Initramfs,
         ..scenario("initramfs", On::Any, None, initramfs::rmcp_is_in_it)
@@ -156,7 +167,10 @@ impl Scenario {
         if filters.is_empty() {
             all || !self.long
         } else {
-            filters.iter().any(|filter| self.name.contains(filter))
+            filters.iter().any(|filter| match self.long {
+                true => self.name.starts_with(filter),
+                false => self.name.contains(filter),
+            })
         }
     }
 }
@@ -169,8 +183,8 @@ enum Outcome {
     Skipped(String),
 }
 
-/// Runs the scenarios whose names contain one of the filters, without any those that are not long,
-/// or all; the answer is whether none failed.
+/// Runs the scenarios whose names contain one of the filters, and of the long ones those that begin
+/// with one; without any those that are not long, or all. The answer is whether none failed.
 pub fn run(
     checkout: &Checkout,
     kctl: &Path,

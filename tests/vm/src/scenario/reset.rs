@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+
+//! amdgpu resets the GPU and programs it anew: with the policy if rmcp is there, without it if not.
+
+use super::support::{
+    expect_enforced_again, expect_no_more_errors_but, expect_registers, expect_status, hw_inits,
+    kernel_errors, read, start_enforced,
+};
+use crate::report::Retry;
+use crate::vm::Vm;
+use anyhow::{ensure, Result};
+
+/// `AMD_RESET_METHOD_PCI` (`amdgpu_reset.h`).
+const BUS: i32 = 6;
+/// Which taints the kernel, as a dangerous option.
+const TAINT_USER: u64 = 1 << 6;
+/// amdgpu's own choice.
+const AUTO: i32 = -1;
+
+pub(super) fn of_the_gpu(vm: &mut Vm) -> Result<()> {
+    start_enforced(vm)?;
+    let errors = kernel_errors(vm)?.len();
+
+    // MODE1 is amdgpu's choice here. Without firmware of the PSP it asks nothing of the GPU, so that
+    // the registers do not lose what they hold, but amdgpu clears and writes them as ever.
+    enforced_by_reset(vm)?;
+
+    // A reset of the bus, as amdgpu has it done when it is told to, does reach the GPU.
+    choose(vm, BUS)?;
+    let resets = vm.gpu().model().resets();
+    enforced_by_reset(vm)?;
+    ensure!(
+        vm.gpu().model().resets() > resets,
+        "the reset of the bus did not reach the GPU"
+    );
+
+    vm.guest.check("rmmod rmcp")?;
+    reset(vm)?;
+    expect_registers(vm, Retry::On)?;
+
+    // Status promises that the policy is in effect after the next reset.
+    vm.guest.check("modprobe rmcp")?;
+    expect_status(vm, 2)?;
+    enforced_by_reset(vm)?;
+    choose(vm, AUTO)?;
+    expect_no_more_errors_but(vm, errors, TAINT_USER)
+}
+
+fn enforced_by_reset(vm: &mut Vm) -> Result<()> {
+    let (inits, writes) = (hw_inits(vm)?, vm.register_writes());
+    reset(vm)?;
+    expect_enforced_again(vm, inits + 1, writes)
+}
+
+/// Has amdgpu reset the GPU; it says 0 when that worked.
+fn reset(vm: &mut Vm) -> Result<()> {
+    let file = format!(
+        "/sys/kernel/debug/dri/{}/amdgpu_gpu_recover",
+        vm.gpu().bdf()
+    );
+    let result = read(vm, &file)?;
+    ensure!(result == "0", "amdgpu's reset of the GPU gave {result}");
+    Ok(())
+}
+
+fn choose(vm: &mut Vm, method: i32) -> Result<()> {
+    let file = "/sys/module/amdgpu/parameters/reset_method";
+    vm.guest.check(&format!("echo {method} >{file}"))?;
+    Ok(())
+}
