@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! The command processor: queues and the PM4 packets by which the driver brings its rings up, tests
 //! them and gets its fences. Draws are not executed. The queues of processes come from the hardware
-//! scheduler, `hws.rs`, and hold AQL packets, `aql.rs`.
+//! scheduler, `hws.rs`, and hold AQL packets, `aql.rs`, or those of the SDMA engine, `sdma.rs`.
 
 use anyhow::Result;
 
@@ -10,6 +10,7 @@ use crate::hub::{Client, PageFault};
 use crate::ih::Interrupt;
 use crate::log::Origin;
 use crate::names::Names;
+use crate::sdma;
 
 // Opcodes of nvd.h.
 const NOP: u32 = 0x10;
@@ -76,13 +77,23 @@ pub(crate) struct Queue {
     pub(crate) id: QueueId,
     /// Whose memory it is in: 0 is the driver, others are processes.
     pub(crate) vmid: u8,
-    /// Whether it holds AQL packets, not PM4.
-    pub(crate) aql: bool,
+    pub(crate) packets: Packets,
     pub(crate) base: u64,
     pub(crate) size_dwords: u64,
-    /// In dwords, or in packets if they are AQL.
+    /// In the units of its packets.
     pub(crate) rptr: u64,
     pub(crate) rptr_report: u64,
+}
+
+/// What a queue holds, and in what its pointers count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Packets {
+    /// In dwords.
+    Pm4,
+    /// In packets.
+    Aql,
+    /// Of an SDMA engine, in bytes.
+    Sdma,
 }
 
 impl Queue {
@@ -91,7 +102,10 @@ impl Queue {
         Queue {
             id,
             vmid: 0,
-            aql: control & SLOT_BASED_WPTR != 0,
+            packets: match control & SLOT_BASED_WPTR {
+                0 => Packets::Pm4,
+                _ => Packets::Aql,
+            },
             base: base << 8,
             size_dwords: 2 << (control & 0x3F).min(30),
             rptr: 0,
@@ -99,11 +113,11 @@ impl Queue {
         }
     }
 
-    fn client(&self) -> Client {
-        if self.id.me == 0 {
-            Client::Cpg
-        } else {
-            Client::Cpc
+    pub(crate) fn client(&self) -> Client {
+        match (self.packets, self.id.me) {
+            (Packets::Sdma, _) => Client::Sdma0,
+            (_, 0) => Client::Cpg,
+            _ => Client::Cpc,
         }
     }
 }
@@ -165,12 +179,22 @@ pub(crate) enum Stop {
     NestedBuffer,
     /// An AQL packet of this type, which would take shader cores or is none.
     Aql(u8),
+    Sdma(sdma::Stop),
     Fault(PageFault),
 }
 
 impl From<PageFault> for Stop {
     fn from(fault: PageFault) -> Self {
         Stop::Fault(fault)
+    }
+}
+
+impl From<sdma::Stop> for Stop {
+    fn from(stop: sdma::Stop) -> Self {
+        match stop {
+            sdma::Stop::Fault(fault) => Stop::Fault(fault),
+            other => Stop::Sdma(other),
+        }
     }
 }
 
@@ -262,17 +286,17 @@ impl Device {
         self.queues.insert(doorbell, queue);
     }
 
-    /// Executes the queue of a doorbell up to what was written to it: of PM4 the write pointer in
-    /// dwords (`gfx_v10_0_ring_set_wptr_compute`), of AQL the index of the last packet. A doorbell
-    /// without a queue is ignored.
+    /// Executes the queue of a doorbell up to what was written to it: the write pointer
+    /// (`gfx_v10_0_ring_set_wptr_compute`), or of AQL the index of the last packet. A doorbell without
+    /// a queue is ignored.
     pub(crate) fn run_queue(&mut self, doorbell: u32, value: u64) {
         let Some(mut queue) = self.queues.get(&doorbell).copied() else {
             return;
         };
-        let result = if queue.aql {
-            self.run_aql(&mut queue, value.wrapping_add(1))
-        } else {
-            self.run_pm4(&mut queue, value)
+        let result = match queue.packets {
+            Packets::Pm4 => self.run_pm4(&mut queue, value),
+            Packets::Aql => self.run_aql(&mut queue, value.wrapping_add(1)),
+            Packets::Sdma => self.run_sdma_queue(&mut queue, value).map_err(Stop::from),
         };
         if let Err(stop) = result {
             self.log.note(format_args!(
@@ -294,6 +318,7 @@ impl Device {
     fn run_pm4(&mut self, queue: &mut Queue, wptr: u64) -> Result<(), Stop> {
         let count = wptr.wrapping_sub(queue.rptr) & (queue.size_dwords - 1);
         let dwords = self.read_ring(
+            queue.vmid,
             queue.base,
             queue.size_dwords * 4,
             queue.rptr.wrapping_mul(4),
@@ -366,12 +391,13 @@ impl Device {
                     self.map_process(control & 0xFFFF, pair(*root_lo, *root_hi));
                 }
                 (MAP_QUEUES, [_, control, doorbell, mqd_lo, mqd_hi, wptr_lo, wptr_hi]) => {
-                    let queue = self.queue_from_mqd(*control, pair(*mqd_lo, *mqd_hi))?;
+                    let mqd = pair(*mqd_lo, *mqd_hi);
                     let doorbell = doorbell_index(*doorbell);
                     if control >> 4 & 3 == SLOT_BY_SCHEDULER {
                         let wptr_address = pair(*wptr_lo, *wptr_hi);
-                        self.schedule_queue(*control, doorbell, queue, wptr_address);
+                        self.schedule_queue(*control, doorbell, mqd, wptr_address)?;
                     } else {
+                        let queue = self.queue_from_mqd(*control, mqd)?;
                         self.map_queue(doorbell, queue);
                     }
                 }
@@ -426,7 +452,7 @@ impl Device {
     }
 
     /// MAP_QUEUES: the queue is described by its MQD in memory (`gfx10_kiq_map_queues`).
-    fn queue_from_mqd(&self, control: u32, mqd: u64) -> Result<Queue, PageFault> {
+    pub(crate) fn queue_from_mqd(&self, control: u32, mqd: u64) -> Result<Queue, PageFault> {
         let field = |index: u64, count: usize| self.gpu_read_dwords(0, mqd + 4 * index, count);
         let base = field(MQD_PQ_BASE, 2)?;
         let report = field(MQD_RPTR_ADDRESS, 2)?;

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT
 //! The hardware scheduler (HWS) of the command processor. The KFD sends it a run list of processes
-//! and their compute queues; it gives each process a VMID and maps its queues. All run at once: a
-//! process for which no VMID is left waits for the next run list. SDMA queues are not executed.
+//! and their queues; it gives each process a VMID and maps its queues. All run at once: a process for
+//! which no VMID is left waits for the next run list.
 
 use std::collections::BTreeMap;
 
-use crate::cp::{Queue, QueueId};
+use crate::cp::{Packets, Queue, QueueId};
 use crate::device::Device;
-use crate::hub::{Client, Hub};
+use crate::hub::{Hub, PageFault};
 use crate::log::Origin;
 
-/// MAP_QUEUES: ENGINE_SEL and EXTENDED_ENGINE_SEL, both zero for compute.
-const OTHER_ENGINES: u32 = 7 << 26 | 3 << 2;
+/// MAP_QUEUES: ENGINE_SEL and EXTENDED_ENGINE_SEL, both zero for compute. Otherwise they name an SDMA
+/// engine; the model has one.
+const SDMA_ENGINE: u32 = 7 << 26 | 3 << 2;
 
 /// The scheduler's state.
 #[derive(Debug, Default)]
@@ -59,24 +60,25 @@ impl Device {
         &mut self,
         control: u32,
         doorbell: u32,
-        queue: Queue,
+        mqd: u64,
         wptr_address: u64,
-    ) {
+    ) -> Result<(), PageFault> {
         let Some(vmid) = self.scheduler.current else {
-            return;
+            return Ok(());
         };
-        if control & OTHER_ENGINES != 0 || !queue.aql {
-            self.log.note(format_args!(
-                "queue of doorbell {doorbell:#x} is not executed: {control:#x} {queue:x?}"
-            ));
-            return;
-        }
+        let queue = match control & SDMA_ENGINE {
+            0 => self.queue_from_mqd(control, mqd)?,
+            _ => self.sdma_queue_from_mqd(mqd)?,
+        };
         let pointers = self
             .gpu_read_u64(vmid, queue.rptr_report)
             .and_then(|rptr| Ok((rptr, self.gpu_read_u64(vmid, wptr_address)?)));
         let (rptr, wptr) = match pointers {
             Ok(pointers) => pointers,
-            Err(fault) => return self.raise_page_fault(fault, Client::Cpc),
+            Err(fault) => {
+                self.raise_page_fault(fault, queue.client());
+                return Ok(());
+            }
         };
         let slot = self.queues.values().filter(|queue| queue.vmid != 0).count() as u32;
         let queue = Queue {
@@ -91,7 +93,12 @@ impl Device {
             ..queue
         };
         self.map_queue(doorbell, queue);
-        self.run_queue(doorbell, wptr.wrapping_sub(1));
+        let value = match queue.packets {
+            Packets::Aql => wptr.wrapping_sub(1),
+            _ => wptr,
+        };
+        self.run_queue(doorbell, value);
+        Ok(())
     }
 
     /// UNMAP_QUEUES of the run list: the queues of one process, or of all.
@@ -128,14 +135,27 @@ pub(crate) mod tests {
     const MQD: u64 = 0x4000;
     const LIST: u64 = 0x6000;
 
-    /// A process with an AQL queue, in a run list that the driver can send.
+    /// A process with a queue, in a run list that the driver can send.
     pub(crate) struct Process {
         pub(crate) kiq: Kiq,
+        engine: u32,
     }
 
     impl Process {
+        /// With an AQL queue of 64 packets, 1024 dwords.
         pub(crate) fn new() -> Self {
-            let mut process = Process { kiq: Kiq::new() };
+            let mqd = [
+                (MQD_PQ_BASE, RING >> 8),
+                (MQD_RPTR_ADDRESS, RPTR),
+                (MQD_PQ_CONTROL, 2 << 18 | 9),
+            ];
+            Self::with(0, &mqd)
+        }
+
+        /// With a queue of an engine, which an MQD describes by dwords.
+        pub(crate) fn with(engine: u32, mqd: &[(u64, u64)]) -> Self {
+            let kiq = Kiq::new();
+            let mut process = Process { kiq, engine };
             process.kiq.set("GCVM_CONTEXT8_CNTL", 1);
             let end = "GCVM_CONTEXT8_PAGE_TABLE_END_ADDR_LO32";
             process.kiq.set(end, 0xF);
@@ -146,13 +166,8 @@ pub(crate) mod tests {
             ] {
                 process.write_vram(ROOT + page / 4096 * 8, (PAGES + page) | flags | VALID);
             }
-            // 64 packets are 1024 dwords.
-            for (index, value) in [
-                (MQD_PQ_BASE, RING >> 8),
-                (MQD_RPTR_ADDRESS, RPTR),
-                (MQD_PQ_CONTROL, 2 << 18 | 9),
-            ] {
-                process.write_vram(MQD + 4 * index, value);
+            for (index, value) in mqd {
+                process.write_vram(MQD + 4 * index, *value);
             }
             process
         }
@@ -175,7 +190,7 @@ pub(crate) mod tests {
             let list = [
                 &[packet3(MAP_PROCESS, 14), 0x8001, ROOT as u32 | 1][..],
                 &[0; 13],
-                &[packet3(MAP_QUEUES, 5), 1 << 29 | 1 << 4, DOORBELL << 2],
+                &[packet3(MAP_QUEUES, 5), self.engine | 1 << 4, DOORBELL << 2],
                 &[MQD as u32, 0x80, WPTR as u32, 0],
             ]
             .concat();
@@ -200,6 +215,7 @@ pub(crate) mod tests {
             self.ring(index);
         }
 
+        /// Rings the doorbell.
         pub(crate) fn ring(&mut self, index: u64) {
             let at = u64::from(DOORBELL) * 4;
             self.kiq.device.doorbell_write(at, &index.to_le_bytes());
@@ -218,7 +234,8 @@ pub(crate) mod tests {
         let root = "GCVM_CONTEXT8_PAGE_TABLE_BASE_ADDR_LO32";
         assert_eq!(process.kiq.get(root), ROOT as u32 | 1);
         let queue = process.queue().unwrap();
-        assert_eq!((queue.vmid, queue.aql, queue.base), (8, true, RING));
+        assert_eq!((queue.vmid, queue.base), (8, RING));
+        assert_eq!(queue.packets, Packets::Aql);
         assert_eq!(queue.id.ring_id(), 2 << 4 | 1 << 2);
     }
 
@@ -255,22 +272,5 @@ pub(crate) mod tests {
         }
         assert_eq!(process.kiq.device.scheduler.processes.len(), 8);
         assert_eq!(process.kiq.device.scheduler.current, None);
-    }
-
-    #[test]
-    fn sdma_queues_are_not_taken_for_compute() {
-        let mut process = Process::new();
-        process.kiq.device.scheduler.current = Some(8);
-        let map = [
-            packet3(MAP_QUEUES, 5),
-            2 << 26 | 1 << 4,
-            DOORBELL << 2,
-            MQD as u32,
-            0x80,
-            0,
-            0,
-        ];
-        process.kiq.submit(&map);
-        assert_eq!(process.queue(), None);
     }
 }

@@ -70,6 +70,18 @@ impl Interrupt {
         }
     }
 
+    /// event_interrupt_wq_v10: a signal of a process on an SDMA queue, which names one of its events.
+    pub(crate) fn sdma_signal(vmid: u8, pasid: u32, event: u32) -> Self {
+        Interrupt {
+            // sdma_v5_0_process_trap_irq: not the graphics ring.
+            ring: 1,
+            vmid,
+            pasid,
+            data: [event, 0],
+            ..Self::sdma_trap()
+        }
+    }
+
     /// gfx_v10_0_eop_irq: a fence of a graphics or compute ring.
     pub(crate) fn end_of_pipe(ring: u8) -> Self {
         Interrupt {
@@ -252,6 +264,8 @@ mod tests {
         assert_eq!(Interrupt::cp_generic(9).encode()[0], 0x0009_B214);
         let signal = Interrupt::signal(0x24, 8, 0x8001, 5).encode();
         assert_eq!(signal[..5], [0x0824_B514, 0, 0, 0x8001, 5]);
+        let signal = Interrupt::sdma_signal(8, 0x8001, 6).encode();
+        assert_eq!(signal[..5], [0x0801_E008, 0, 0, 0x8001, 6]);
     }
 
     /// A 256 byte ring at guest address 0x1000, write pointer copy at 0x1800.

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-//! The SDMA engine: the packets the driver puts on the graphics ring of instance 0, executed at once
-//! and in order. So nothing is ever left to wait for, and packets that poll do nothing.
+//! The SDMA engine: the packets that the driver puts on the graphics ring of instance 0 and processes
+//! on their own queues, executed at once and in order. So nothing is ever left to wait for, and
+//! packets that poll do nothing.
 
 use anyhow::Result;
 
+use crate::cp::{pair, Packets, Queue, QueueId};
 use crate::device::Device;
 use crate::hub::{Client, Hub, PageFault};
 use crate::ih::Interrupt;
@@ -19,12 +21,27 @@ const FENCE: u32 = 5;
 const TRAP: u32 = 6;
 const POLL_REGMEM: u32 = 8;
 const COND_EXE: u32 = 9;
+const ATOMIC: u32 = 10;
 const CONST_FILL: u32 = 11;
 const PTEPDE: u32 = 12;
 const SRBM_WRITE: u32 = 14;
 const GCR_REQ: u32 = 17;
 const SUBOP_LINEAR: u32 = 0;
 const SUBOP_VM_INVALIDATION: u32 = 4;
+/// ATOMIC, bits 31:25: the operation.
+const ATOMIC_ADD64: u32 = 47;
+
+// Dwords of struct v10_sdma_mqd (v10_structs.h).
+const MQD_RB_CNTL: u64 = 0;
+const MQD_RB_BASE: u64 = 1;
+const MQD_RPTR_ADDRESS_HI: u64 = 8;
+
+/// An SDMA queue has no place among those of the command processor.
+const NO_SLOT: QueueId = QueueId {
+    me: 0,
+    pipe: 0,
+    queue: 0,
+};
 
 /// Indirect buffers do not nest on the real engine.
 const MAX_DEPTH: u32 = 1;
@@ -46,7 +63,13 @@ pub(crate) struct SdmaRegisters {
 
 impl SdmaRegisters {
     pub(crate) fn new(names: &Names) -> Result<Self> {
-        let gfx = |name: &str| names.dword(&format!("SDMA0_GFX_{name}"));
+        // From GC 11 on the ring is called queue 0.
+        let gfx = |name: &str| {
+            names.any(&[
+                &format!("SDMA0_GFX_{name}"),
+                &format!("SDMA0_QUEUE0_{name}"),
+            ])
+        };
         Ok(SdmaRegisters {
             rb_cntl: gfx("RB_CNTL")?,
             rb_base: gfx("RB_BASE")?,
@@ -108,6 +131,7 @@ fn packet_length(dwords: &[u32]) -> Result<usize, Stop> {
         (POLL_REGMEM, SUBOP_VM_INVALIDATION) => 4,
         (POLL_REGMEM, 0) => 6,
         (COND_EXE, _) => 5,
+        (ATOMIC, _) if header >> 25 == ATOMIC_ADD64 => 8,
         (CONST_FILL, 0) => 5,
         (PTEPDE, SUBOP_LINEAR) => 10,
         (SRBM_WRITE, _) => 3,
@@ -126,8 +150,9 @@ fn byte_count(field: u32) -> usize {
     (field & 0x3FFF_FFFF) as usize + 1
 }
 
-fn pair(lo: u32, hi: u32) -> u64 {
-    u64::from(lo) | u64::from(hi) << 32
+/// RB_CNTL, RB_SIZE: the dwords of a ring.
+fn ring_dwords(cntl: u32) -> u64 {
+    1 << (cntl >> 1 & 0x1F)
 }
 
 impl Device {
@@ -144,43 +169,63 @@ impl Device {
         if cntl & 1 == 0 || self.sdma_stopped {
             return; // RB_ENABLE
         }
-        let size = 4u64 << (cntl >> 1 & 0x1F);
-        let base = pair(
-            self.registers.get(self.sdma.rb_base),
-            self.registers.get(self.sdma.rb_base_hi),
-        ) << 8;
-        let rptr = self
-            .registers
-            .get64(self.sdma.rb_rptr, self.sdma.rb_rptr_hi);
-        let count = (wptr.wrapping_sub(rptr) & (size - 1)) / 4;
-
-        let result = self
-            .read_ring(base, size, rptr, count as usize)
-            .map_err(Stop::from)
-            .and_then(|dwords| self.execute_sdma(&dwords, 0, 0));
+        let get64 = |lo, hi| self.registers.get64(lo, hi);
+        let sdma = &self.sdma;
+        let mut ring = Queue {
+            id: NO_SLOT,
+            vmid: 0,
+            packets: Packets::Sdma,
+            base: get64(sdma.rb_base, sdma.rb_base_hi) << 8,
+            size_dwords: ring_dwords(cntl),
+            rptr: get64(sdma.rb_rptr, sdma.rb_rptr_hi),
+            rptr_report: get64(sdma.rptr_address_lo, sdma.rptr_address_hi) & !3,
+        };
+        let result = self.run_sdma_queue(&mut ring, wptr);
+        self.registers
+            .set64(self.sdma.rb_rptr, self.sdma.rb_rptr_hi, ring.rptr);
         if let Err(stop) = result {
             self.log.note(format_args!(
-                "SDMA0 stops between {rptr:#x} and {wptr:#x}: {stop:x?}"
+                "SDMA0 stops between {:#x} and {wptr:#x}: {stop:x?}",
+                ring.rptr
             ));
             self.sdma_stopped = true;
             if let Stop::Fault(fault) = stop {
                 self.raise_page_fault(fault, Client::Sdma0);
             }
-            return;
-        }
-        self.registers
-            .set64(self.sdma.rb_rptr, self.sdma.rb_rptr_hi, wptr);
-        let report = self
-            .registers
-            .get64(self.sdma.rptr_address_lo, self.sdma.rptr_address_hi);
-        if let Err(fault) = self.gpu_write(0, report & !3, &wptr.to_le_bytes()) {
-            self.raise_page_fault(fault, Client::Sdma0);
         }
     }
 
-    /// `count` dwords of a ring in context 0 from byte `rptr` on.
+    /// Executes a queue up to `wptr`.
+    pub(crate) fn run_sdma_queue(&mut self, queue: &mut Queue, wptr: u64) -> Result<(), Stop> {
+        let size = queue.size_dwords * 4;
+        let count = (wptr.wrapping_sub(queue.rptr) & (size - 1)) / 4;
+        let dwords = self.read_ring(queue.vmid, queue.base, size, queue.rptr, count as usize)?;
+        self.execute_sdma(&dwords, queue.vmid, 0)?;
+        queue.rptr = wptr;
+        self.gpu_write(queue.vmid, queue.rptr_report, &wptr.to_le_bytes())?;
+        Ok(())
+    }
+
+    /// A queue of a process, as `update_mqd_sdma` describes it.
+    pub(crate) fn sdma_queue_from_mqd(&self, mqd: u64) -> Result<Queue, PageFault> {
+        let field = |index: u64, count: usize| self.gpu_read_dwords(0, mqd + 4 * index, count);
+        let base = field(MQD_RB_BASE, 2)?;
+        let report = field(MQD_RPTR_ADDRESS_HI, 2)?;
+        Ok(Queue {
+            id: NO_SLOT,
+            vmid: 0,
+            packets: Packets::Sdma,
+            base: pair(base[0], base[1]) << 8,
+            size_dwords: ring_dwords(field(MQD_RB_CNTL, 1)?[0]),
+            rptr: 0,
+            rptr_report: pair(report[1], report[0]),
+        })
+    }
+
+    /// `count` dwords of a ring from byte `rptr` on.
     pub(crate) fn read_ring(
         &self,
+        vmid: u8,
         base: u64,
         size: u64,
         rptr: u64,
@@ -188,8 +233,8 @@ impl Device {
     ) -> Result<Vec<u32>, PageFault> {
         let start = rptr & (size - 1);
         let first = count.min(((size - start) / 4) as usize);
-        let mut dwords = self.gpu_read_dwords(0, base + start, first)?;
-        dwords.extend(self.gpu_read_dwords(0, base, count - first)?);
+        let mut dwords = self.gpu_read_dwords(vmid, base + start, first)?;
+        dwords.extend(self.gpu_read_dwords(vmid, base, count - first)?);
         Ok(dwords)
     }
 
@@ -230,7 +275,16 @@ impl Device {
                     let address = pair(packet[1], packet[2]);
                     self.gpu_write(vmid, address, &packet[3].to_le_bytes())?;
                 }
-                TRAP => self.push_interrupt(Interrupt::sdma_trap()),
+                TRAP => self.push_interrupt(match vmid {
+                    0 => Interrupt::sdma_trap(),
+                    _ => Interrupt::sdma_signal(vmid, self.vmid_pasid(Hub::Gfx, vmid), packet[1]),
+                }),
+                ATOMIC => {
+                    let address = pair(packet[1], packet[2]);
+                    let old = self.gpu_read_u64(vmid, address)?;
+                    let new = old.wrapping_add(pair(packet[3], packet[4]));
+                    self.gpu_write(vmid, address, &new.to_le_bytes())?;
+                }
                 COND_EXE => {
                     let value = self.gpu_read_dwords(vmid, pair(packet[1], packet[2]), 1)?[0];
                     if value != packet[3] {
@@ -272,6 +326,7 @@ impl Device {
 mod tests {
     use super::*;
     use crate::chip::CHIPS;
+    use crate::hws::tests::{Process, READ_ONLY, RING, RPTR, SHARED};
     use crate::page_table::{READABLE, VALID, WRITEABLE};
 
     fn length(header: u32) -> Result<usize, Stop> {
@@ -292,6 +347,7 @@ mod tests {
             (0x8000_0008, 6),  // POLL_REGMEM
             (0x0000_0408, 4),  // POLL_REGMEM, VM_INVALIDATION
             (0x0000_0009, 5),  // COND_EXE
+            (0x5E00_000A, 8),  // ATOMIC, ADD64
             (0x0000_000B, 5),  // CONST_FILL
             (0x0000_000C, 10), // PTEPDE
             (0xF000_000E, 3),  // SRBM_WRITE
@@ -481,5 +537,51 @@ mod tests {
         let status = ring.device.registers.get(status.unwrap());
         assert_eq!(status >> 9 & 0x1FF, Client::Sdma0 as u32);
         assert_eq!(status >> 18 & 1, 1, "a write");
+    }
+
+    /// A process with a queue of 1024 dwords that holds these.
+    fn process(dwords: &[u32]) -> Process {
+        let mqd = [
+            (MQD_RB_CNTL, 10 << 1),
+            (MQD_RB_BASE, RING >> 8),
+            (MQD_RPTR_ADDRESS_HI, 0),
+            (MQD_RPTR_ADDRESS_HI + 1, RPTR),
+        ];
+        let mut process = Process::with(2 << 26, &mqd);
+        for (at, dword) in (RING..).step_by(4).zip(dwords) {
+            process.write(at, u64::from(*dword));
+        }
+        process.map();
+        process
+    }
+
+    #[test]
+    fn a_process_copies_in_its_own_memory_and_is_told() {
+        let (from, to, signal) = (SHARED as u32, SHARED as u32 + 8, SHARED as u32 + 16);
+        let dwords = [
+            &[COPY, 7, 0, from, 0, to, 0][..],
+            &[ATOMIC_ADD64 << 25 | ATOMIC, signal, 0, !0, !0, 0, 0, 0],
+            &[TRAP, 5],
+        ]
+        .concat();
+        let mut process = process(&dwords);
+        process.write(SHARED, 0x1234_5678_9ABC_DEF0);
+        process.write(SHARED + 16, 1);
+        let end = 4 * dwords.len() as u64;
+        process.ring(end);
+        assert_eq!(process.read(SHARED + 8), 0x1234_5678_9ABC_DEF0);
+        assert_eq!(process.read(SHARED + 16), 0);
+        assert_eq!(process.read(RPTR), end);
+    }
+
+    #[test]
+    fn a_stray_copy_is_a_fault_of_the_process() {
+        let mut process = process(&[COPY, 7, 0, SHARED as u32, 0, READ_ONLY as u32, 0]);
+        process.ring(28);
+        let status = process.kiq.get("GCVM_L2_PROTECTION_FAULT_STATUS");
+        assert_eq!(status, 8 << 20 | 1 << 18 | 13 << 9 | 4 << 4);
+        assert_eq!(process.queue(), None, "a hung queue");
+        // The driver's own ring goes on.
+        assert!(!process.kiq.device.sdma_stopped);
     }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 
 //! The ROCm runtime on the GPU: rmcp changes nothing of what it finds, of how its memory is mapped,
-//! and of what becomes of an access that goes astray. The accesses are those of a queue's packet
-//! processor. The GPU model never retries one, so what retrying would do is not seen here.
+//! and of what becomes of an access that goes astray. The accesses are those of the packet processor and
+//! of the SDMA engine. The GPU model never retries one, so what retrying would do is not seen here.
 
 use super::mtype::counters;
 use super::support::{
@@ -78,22 +78,19 @@ pub(super) fn is_untouched(vm: &mut Vm) -> Result<()> {
 
 /// The runtime's name for the GPU, after all that it does with it has been seen to work.
 fn everything_works(vm: &mut Vm) -> Result<String> {
+    let mut seen = 0;
+    new_kernel_log(vm, &mut seen)?;
     let target = rocminfo_shows_it(vm)?;
     memory_is_mapped_as_ever(vm)?;
     a_queue_works(vm)?;
-    // PERMISSION_FAULTS has a bit each for valid, read and write; the interrupt has them as `ring`.
-    fault(
-        vm,
-        "not-present",
-        "Page not present or supervisor privilege.",
-        &["ring:24 ", "PERMISSION_FAULTS: 0x3", "RW: 0x0"],
-    )?;
-    fault(
-        vm,
-        "read-only",
-        "Write access to a read-only page.",
-        &["ring:32 ", "PERMISSION_FAULTS: 0x4", "RW: 0x1"],
-    )?;
+    let log = new_kernel_log(vm, &mut seen)?;
+    ensure!(
+        of_the_driver(&log).is_empty(),
+        "nothing went wrong, but the kernel logged: {log}"
+    );
+    for fault in &FAULTS {
+        fault.ends_the_process(vm)?;
+    }
     Ok(target)
 }
 
@@ -149,7 +146,8 @@ fn fields<'a>(agent: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
         .map(str::trim)
 }
 
-/// A process gets memory of every kind; the page tables that its GPU walks say how it is mapped.
+/// A process gets memory of every kind and has the GPU copy to it and back; the page tables that the
+/// GPU walks say how it is mapped.
 fn memory_is_mapped_as_ever(vm: &mut Vm) -> Result<()> {
     let file = "/run/hsa_probe";
     let probe = vm
@@ -213,51 +211,107 @@ fn a_queue_works(vm: &mut Vm) -> Result<()> {
     Ok(())
 }
 
-/// A queue's access goes astray: the runtime ends the process with the line that its users know, and
-/// the kernel log says the same.
-fn fault(vm: &mut Vm, kind: &str, reason: &str, kernel: &[&str]) -> Result<()> {
-    let mut seen = 0;
-    new_kernel_log(vm, &mut seen)?;
-    let probe = vm.guest.start(&format!("exec {PROBE} fault {kind}"))?;
-    let output = vm.guest.finish(PATIENCE, &probe)?;
-    let log = new_kernel_log(vm, &mut seen)?;
+/// An access that goes astray.
+struct Fault {
+    /// What the probe calls it.
+    kind: &'static str,
+    /// What the runtime says of it.
+    reason: &'static str,
+    /// The unit that made the access.
+    client: &'static str,
+    write: bool,
+    /// What the page-table entry lacked: a bit each for valid, read and write.
+    permission_faults: u32,
+}
 
-    const SIGABRT: i32 = 6;
-    ensure!(
-        output.status == 128 + SIGABRT,
-        "a {kind} fault ended the process with {}: {}{}",
-        output.status,
-        output.stdout,
-        output.stderr
-    );
-    let address = output.stdout.strip_prefix("address ").unwrap_or_default();
-    let address = hexadecimal(address.trim_end())?;
-    let end = format!(") on address {address:#x}. Reason: {reason}");
-    ensure!(
-        output.stderr.lines().any(|line| {
-            line.strip_prefix("Memory access fault by GPU node-1 (Agent handle: 0x")
-                .and_then(|rest| rest.strip_suffix(&end))
-                .is_some_and(|handle| u64::from_str_radix(handle, 16).is_ok())
-        }),
-        "the runtime says of a {kind} fault: {}",
-        output.stderr
-    );
+const FAULTS: [Fault; 3] = [
+    Fault {
+        kind: "copy",
+        reason: "Page not present or supervisor privilege.",
+        client: "SDMA0 (0xd)",
+        write: false,
+        permission_faults: 0b011,
+    },
+    Fault {
+        kind: "not-present",
+        reason: "Page not present or supervisor privilege.",
+        client: "CPC (0x5)",
+        write: false,
+        permission_faults: 0b011,
+    },
+    Fault {
+        kind: "read-only",
+        reason: "Write access to a read-only page.",
+        client: "CPC (0x5)",
+        write: true,
+        permission_faults: 0b100,
+    },
+];
 
-    let pid = probe.pid;
-    let process = format!("Process hsa_probe pid {pid} thread hsa_probe pid {pid}");
-    let page = format!("in page starting at address {address:#018x} from client 0x1b (UTCL2)");
-    let about = [
-        "[gfxhub] page fault (src_id:0 ",
-        &process,
-        &page,
-        "GCVM_L2_PROTECTION_FAULT_STATUS:0x",
-        "Faulty UTCL2 client ID: CPC (0x5)",
-    ];
-    for expected in about.iter().chain(kernel) {
+impl Fault {
+    /// The runtime ends the process with the line that its users know, and the kernel log tells of
+    /// this fault and of nothing else.
+    fn ends_the_process(&self, vm: &mut Vm) -> Result<()> {
+        const SIGABRT: i32 = 6;
+        let kind = self.kind;
+        let mut seen = 0;
+        new_kernel_log(vm, &mut seen)?;
+        let probe = vm.guest.start(&format!("exec {PROBE} fault {kind}"))?;
+        let output = vm.guest.finish(PATIENCE, &probe)?;
+        let log = new_kernel_log(vm, &mut seen)?;
         ensure!(
-            log.contains(expected),
-            "the kernel log says nothing of {expected:?} on a {kind} fault: {log}"
+            output.status == 128 + SIGABRT,
+            "a {kind} fault ended the process with {}: {}{}",
+            output.status,
+            output.stdout,
+            output.stderr
         );
+        let address = output.stdout.strip_prefix("address ").unwrap_or_default();
+        let address = hexadecimal(address.trim_end())?;
+        let end = format!(") on address {address:#x}. Reason: {}", self.reason);
+        ensure!(
+            output.stderr.lines().any(|line| {
+                line.strip_prefix("Memory access fault by GPU node-1 (Agent handle: 0x")
+                    .and_then(|rest| rest.strip_suffix(&end))
+                    .is_some_and(|handle| u64::from_str_radix(handle, 16).is_ok())
+            }),
+            "the runtime says of a {kind} fault: {}",
+            output.stderr
+        );
+        let (found, expected) = (of_the_driver(&log), self.kernel_log(probe.pid, address));
+        ensure!(
+            found.len() == expected.len()
+                && found.iter().zip(&expected).all(|(a, b)| a.contains(b)),
+            "the kernel log has on a {kind} fault {found:#?}, expected was {expected:#?}"
+        );
+        Ok(())
     }
-    Ok(())
+
+    /// What the kernel log must have on it, line by line.
+    fn kernel_log(&self, pid: u32, address: u64) -> [String; 10] {
+        let missing = self.permission_faults;
+        [
+            // The interrupt has the same bits, from where the reason is made.
+            format!(
+                "[gfxhub] page fault (src_id:0 ring:{} vmid:8 pasid:",
+                missing << 3
+            ),
+            format!("Process hsa_probe pid {pid} thread hsa_probe pid {pid}"),
+            format!("in page starting at address {address:#018x} from client 0x1b (UTCL2)"),
+            "GCVM_L2_PROTECTION_FAULT_STATUS:0x".to_owned(),
+            format!("Faulty UTCL2 client ID: {}", self.client),
+            "MORE_FAULTS: 0x0".to_owned(),
+            "WALKER_ERROR: 0x0".to_owned(),
+            format!("PERMISSION_FAULTS: {missing:#x}"),
+            "MAPPING_ERROR: 0x0".to_owned(),
+            format!("RW: {:#x}", u8::from(self.write)),
+        ]
+    }
+}
+
+/// The lines of a kernel log that amdgpu and the KFD wrote.
+fn of_the_driver(log: &str) -> Vec<&str> {
+    log.lines()
+        .filter(|line| line.contains("amdgpu") || line.contains("kfd"))
+        .collect()
 }
