@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: MIT
 # make demo       boot a virtual machine with an emulated GPU, without and with rmcp
 # make test       every test: programs, kernel module, virtual machines
+# make chips      every chip under the stock driver, without and with rmcp (a quarter of an hour)
 # make corpus     rmcp's reader of layouts against bpftool, on many of Debian's kernels (1.8 GB once)
 # make fuzz       hostile BTF, ELF and compressed files, CASES of each kind (a million)
 # make install    on a real machine: the command, then the kernel module through it
 # make uninstall  take both away again
 #
 # GPU=navi10          the emulated GPU of demo and test: one of the chips in tests/vgpu/src/chip/
+# CHIPS="navi10 ..."  only these, of make chips
 # KERNEL=RELEASE      another of Debian's kernels, as `uname -r` prints it
 # PREFIX=/usr/local   where the command goes
 
+CHIPS ?=
 GPU ?= navi10
 PREFIX ?= /usr/local
 CASES ?= 1000000
@@ -32,6 +35,10 @@ demo:
 test: check
 	bin=$$($(vm)/build.sh) && $$bin/rmcp-vm lint && $$bin/rmcp-vm corpus --installed && \
 		$$bin/rmcp-vm test $(if $(filter-out default undefined file,$(origin GPU)),--gpu $(GPU))
+
+chips:
+	$(vm)/host.sh
+	"$$($(vm)/build.sh)"/rmcp-vm chips $(CHIPS)
 
 corpus:
 	$(vm)/host.sh
@@ -61,4 +68,4 @@ uninstall:
 clean:
 	rm -rf target
 
-.PHONY: build demo test corpus fuzz check install uninstall clean
+.PHONY: build demo test chips corpus fuzz check install uninstall clean

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //! Builder of the IP discovery binary the driver finds at the end of VRAM (`discovery.h`).
-//! It writes the three tables a discrete gfx10 GPU needs and no others.
+//! It writes the three tables that the chips of the table need and no others.
 
 use crate::chip::{Chip, ShaderConfig};
 use crate::vram::VRAM_SIZE;

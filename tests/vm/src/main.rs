@@ -48,6 +48,12 @@ enum Command {
         /// Parts of names
         filters: Vec<String>,
     },
+    /// Boot every GPU that can be emulated, and show what the driver does with rmcp and without
+    Chips {
+        /// Only these
+        #[arg(value_parser = parse_chip)]
+        chips: Vec<&'static str>,
+    },
     /// Look through the kernel module's source with the kernel's own rustfmt and clippy, and compare
     /// the register lists of the emulated GPU with the kernel's source
     Lint,
@@ -93,6 +99,7 @@ fn run(cli: &Cli) -> Result<bool> {
     match &cli.command {
         Command::Demo { gpu, keep } => demo::run(&checkout, &kctl, gpu, *keep),
         Command::Test { gpu, all, filters } => scenario::run(&checkout, &kctl, *gpu, *all, filters),
+        Command::Chips { chips } => scenario::chips::run(&checkout, &kctl, chips),
         Command::Lint => {
             image::lint(&checkout, &RootFs::get(&checkout)?, &kctl)?;
             println!("the module's source and the register lists: ok");

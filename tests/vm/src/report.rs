@@ -49,6 +49,13 @@ impl Registers {
             })
     }
 
+    /// [`Registers::failures`] of the multimedia hub alone.
+    pub fn mmvm_failures(&self, expected: Retry) -> Vec<String> {
+        let mut failures = self.failures(expected);
+        failures.retain(|failure| failure.starts_with("MMVM"));
+        failures
+    }
+
     /// Each register that was never written or says other than `expected`.
     pub fn failures(&self, expected: Retry) -> Vec<String> {
         self.named()

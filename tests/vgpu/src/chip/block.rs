@@ -87,29 +87,37 @@ pub(super) fn registers(id: HwId, version: IpVersion) -> &'static [&'static str]
     match (id, version) {
         (HwId::Gc, IpVersion(9, _, _)) => registers!("gc_9_0", "gfx_v9_0"),
         // `gfx_v10_0.c` addresses both generations by the names of gc_10_1_0.
+        (HwId::Gc, IpVersion(11, _, _)) => registers!("gc_11_0_0"),
         (HwId::Gc, IpVersion(10, 1, _)) => registers!("gc_10_1_0", "gfx_v10_0"),
-        (HwId::Gc, _) => registers!("gc_10_3_0", "gc_10_1_0", "gfx_v10_0"),
+        (HwId::Gc, _) => registers!("gc_10_3_0", "gc_10_1_0", "gfx_v10_0", "gfxhub_v2_1"),
         (HwId::Mmhub, IpVersion(9, _, _)) => registers!("mmhub_1_0"),
+        (HwId::Mmhub, IpVersion(3, _, _)) => registers!("mmhub_3_0_0"),
         // gmc_v10_0_set_mmhub_funcs
         (HwId::Mmhub, IpVersion(2, 3 | 4, _)) => registers!("mmhub_2_3_0"),
         (HwId::Mmhub, _) => registers!("mmhub_2_0_0"),
         (HwId::Athub, IpVersion(9, _, _)) => registers!("athub_1_0"),
+        (HwId::Athub, IpVersion(3, _, _)) => registers!("athub_3_0_0"),
         // gmc_v10_0_set_clockgating_state
         (HwId::Athub, IpVersion(2, 0, _)) => registers!("athub_2_0_0"),
         (HwId::Athub, _) => registers!("athub_2_1_0"),
         (HwId::Osssys, IpVersion(4, _, _)) => registers!("osssys_4_0"),
+        (HwId::Osssys, IpVersion(6, _, _)) => registers!("osssys_6_0_0"),
         (HwId::Osssys, _) => registers!("osssys_5_0_0"),
         (HwId::Hdp, IpVersion(4, _, _)) => registers!("hdp_4_0"),
+        (HwId::Hdp, IpVersion(6, _, _)) => registers!("hdp_6_0_0"),
         (HwId::Hdp, _) => registers!("hdp_5_0_0"),
         (HwId::Nbif, IpVersion(2, 5, _)) => registers!("discovery", "nbio_7_0"),
+        (HwId::Nbif, IpVersion(4, _, _)) => registers!("discovery", "nbio_4_3_0"),
         (HwId::Nbif, IpVersion(7, _, _)) => registers!("discovery", "nbio_7_2_0", "nbio_v7_2"),
         (HwId::Nbif, _) => registers!("discovery", "nbio_2_3"),
-        // `soc15.c` and `nv.c`, which read the same register of it.
+        // `soc15.c`, `soc21.c` and `nv.c`.
         (HwId::Mp0, IpVersion(11, 0, 3)) => registers!("mp_9_0", "soc15"),
+        (HwId::Mp0, IpVersion(13, 0, 0)) => registers!("mp_13_0_0"),
         (HwId::Mp0, _) => registers!("mp_11_0"),
         (HwId::Mp1, _) => registers!("mp_12_0_0"),
         // The code of SMU 12 reads a register of its own SMUIO.
         (HwId::Smuio, IpVersion(10, _, _)) => registers!("smuio_12_0_0", "smuio_9_0"),
+        (HwId::Smuio, IpVersion(13, 0, 6)) => registers!("smuio_12_0_0", "smuio_13_0_6"),
         (HwId::Smuio, IpVersion(11, 0, 0 | 8)) => registers!("smuio_12_0_0", "smuio_11_0_0"),
         (HwId::Smuio, _) => registers!("smuio_12_0_0", "smuio_11_0_6"),
         (HwId::Sdma0, IpVersion(4, _, _)) => registers!("sdma0_4_2"),

@@ -2,13 +2,14 @@
 //! The table of emulated chips: everything in which one differs from another.
 //! It holds no behaviour; a new chip is one more entry of its generation.
 //!
-//! Where the facts come from: PCI ids are amdgpu's (`amdgpu_drv.c`) and marketing names libdrm's
-//! (`amdgpu.ids`); versions of GC, SDMA and MP0 are those of the kernel's tables of products
-//! (`Documentation/gpu/amdgpu/*-asic-info-table.csv`), bases and registers of its headers
-//! (`registers/README.md`). No source gives the other blocks' versions: each is one that
+//! Where the facts come from: PCI ids and marketing names are those of libdrm's `amdgpu.ids` and of
+//! `pci.ids`; versions of GC, SDMA and MP0 are those of the kernel's tables of products
+//! (`Documentation/gpu/amdgpu/*-asic-info-table.csv`), which lack Navi12 and Cyan Skillfish, and of
+//! amdgpu's names of firmware (`amdgpu_ucode_legacy_naming`); bases and registers are those of its
+//! headers (`registers/README.md`). No source gives the other blocks' versions: each is one that
 //! `amdgpu_discovery_set_ip_blocks` takes for that generation.
 //!
-//! Every entry but the control differs from a real card in two blocks, on purpose:
+//! Every guarded entry differs from a real card in two blocks, on purpose:
 //! - MP1 is 12.0.0, the SMU of Renoir. With `fw_load_type=0 dpm=1` the driver takes the SMU block by
 //!   that version alone, and this one needs neither firmware nor a power play table. Without an SMU
 //!   block `gfx_v10_0_ring_begin_use` would dereference a null pointer.
@@ -41,7 +42,7 @@ pub struct Chip {
     /// What the chip needs of amdgpu beyond `fw_load_type=0 dpm=1`: further parameters on the kernel's
     /// command line.
     pub parameters: &'static [&'static str],
-    /// What keeps the stock driver from bringing the whole chip up, if anything does.
+    /// Why only a part of the chip is brought up, if that is so.
     pub obstacle: Option<&'static str>,
     /// Where the IP blocks are: a list of `registers/bases/`.
     bases: &'static str,
@@ -140,6 +141,7 @@ pub static CHIPS: &[&Chip] = &[
     &apu::RAPHAEL,
     &apu::MENDOCINO,
     &control::RENOIR,
+    &control::NAVI31,
 ];
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 //! makes them without rmcp, retries included, and status says that it is not rmcp's.
 
 use super::support::{
-    expect_guard, expect_healthy_kernel, expect_registers, expect_status, load_amdgpu_alone,
-    unload_both,
+    expect_guard, expect_healthy_kernel, expect_registers, expect_registers_of, expect_status,
+    load_amdgpu_alone, unload_both,
 };
 use crate::report::{Registers, Retry};
 use crate::vm::Vm;
@@ -37,6 +37,34 @@ pub(super) fn is_left_alone(vm: &mut Vm) -> Result<()> {
         .check("modprobe --config=/dev/null amdgpu noretry=1")?;
     vm.wait_for_amdgpu()?;
     expect_registers(vm, Retry::Off)?;
+    expect_healthy_kernel(vm)
+}
+
+/// rmcp enforces its policy on the first GPU and leaves the second alone.
+pub(super) fn beside_a_guarded_one(vm: &mut Vm) -> Result<()> {
+    vm.wait_for_amdgpu()?;
+    let status = expect_status(vm, 0)?;
+    ensure!(
+        status["summary"] == "enforced: 1 of 1 RDNA1/RDNA2 GPUs",
+        "status says {}",
+        status["summary"]
+    );
+    let directory = vm.gpus()[1].file("rmcp");
+    vm.guest.check(&format!("! test -e {directory}"))?;
+    expect_registers_of(&vm.gpus()[0], Retry::Off)?;
+    let with_rmcp = vm.gpus()[1].registers();
+    // GMC v11 leaves the graphics hub to the driver of the rings.
+    let failures = with_rmcp.mmvm_failures(Retry::On);
+    ensure!(failures.is_empty(), "beside it: {}", failures.join("; "));
+
+    unload_both(vm)?;
+    load_amdgpu_alone(vm)?;
+    expect_registers_of(&vm.gpus()[0], Retry::On)?;
+    let without_rmcp = vm.gpus()[1].registers();
+    ensure!(
+        with_rmcp == without_rmcp,
+        "with rmcp the registers are {with_rmcp:x?}, without it {without_rmcp:x?}"
+    );
     expect_healthy_kernel(vm)
 }
 

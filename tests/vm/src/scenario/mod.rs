@@ -6,6 +6,7 @@
 
 mod boot;
 mod broken;
+pub mod chips;
 mod compute;
 mod control;
 mod initramfs;
@@ -31,6 +32,7 @@ use crate::parallel;
 use crate::progress::say;
 use crate::vm::{Bench, Boot, Vm};
 use anyhow::{bail, Result};
+use rmcp_vgpu::Role;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -95,6 +97,12 @@ const ALL: &[Scenario] = &[
         On::Only(&["renoir"]),
         None,
         control::is_left_alone,
+    ),
+    scenario(
+        "control-beside",
+        On::Only(&["navi10", "navi31"]),
+        None,
+        control::beside_a_guarded_one,
     ),
     scenario(
         "mtype-navi10",
@@ -163,6 +171,20 @@ impl Scenario {
         }
     }
 
+    /// Why it makes no sense on the GPU that was asked for, if so.
+    fn cannot_be_on(&self, chip: &str) -> Option<String> {
+        match self.on {
+            On::Only(only) if only == [chip] => None,
+            On::Only(_) => Some(format!("the GPU asked for is {chip}")),
+            On::Any => {
+                let chip = rmcp_vgpu::chip(chip)?;
+                let control = chip.role == Role::Control;
+                let left_alone = control.then(|| "rmcp leaves this GPU alone".to_owned());
+                left_alone.or_else(|| chip.obstacle.map(str::to_owned))
+            }
+        }
+    }
+
     fn wanted(&self, all: bool, filters: &[String]) -> bool {
         if filters.is_empty() {
             all || !self.long
@@ -194,12 +216,9 @@ pub fn run(
 ) -> Result<bool> {
     let (mut groups, mut outcomes) = (Vec::<(Boot, Vec<&Scenario>)>::new(), Vec::new());
     for scenario in ALL.iter().filter(|scenario| scenario.wanted(all, filters)) {
-        if let (On::Only(only), Some(chip)) = (&scenario.on, chip) {
-            if *only != [chip] {
-                let why = format!("the GPU asked for is {chip}");
-                outcomes.push(print(scenario, Outcome::Skipped(why)));
-                continue;
-            }
+        if let Some(why) = chip.and_then(|chip| scenario.cannot_be_on(chip)) {
+            outcomes.push(print(scenario, Outcome::Skipped(why)));
+            continue;
         }
         let boot = scenario.boot(chip);
         let shares = |(other, members): &&mut (Boot, Vec<&Scenario>)| {
@@ -303,6 +322,18 @@ mod tests {
         assert_eq!(names(&["tampered"]), 2);
         assert_eq!(names(&["missing", "mtype"]), 3);
         assert_eq!(names(&["nothing"]), 0);
+    }
+
+    #[test]
+    fn what_needs_a_guarded_gpu_is_not_run_on_others() {
+        let any = ALL.iter().find(|s| matches!(s.on, On::Any)).unwrap();
+        assert_eq!(any.cannot_be_on("navi22"), None);
+        for chip in ["renoir", "cyan_skillfish"] {
+            assert!(any.cannot_be_on(chip).is_some(), "{chip}");
+        }
+        let control = ALL.iter().find(|s| s.name == "control-renoir").unwrap();
+        assert_eq!(control.cannot_be_on("renoir"), None);
+        assert!(control.cannot_be_on("navi22").is_some());
     }
 
     #[test]

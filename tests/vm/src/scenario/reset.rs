@@ -4,7 +4,7 @@
 
 use super::support::{
     expect_enforced_again, expect_no_more_errors_but, expect_registers, expect_status, hw_inits,
-    kernel_errors, read, start_enforced,
+    kernel_errors, read, start_enforced, TAINT_USER,
 };
 use crate::report::Retry;
 use crate::vm::Vm;
@@ -12,8 +12,6 @@ use anyhow::{ensure, Result};
 
 /// `AMD_RESET_METHOD_PCI` (`amdgpu_reset.h`).
 const BUS: i32 = 6;
-/// Which taints the kernel, as a dangerous option.
-const TAINT_USER: u64 = 1 << 6;
 /// amdgpu's own choice.
 const AUTO: i32 = -1;
 
