@@ -3,7 +3,7 @@
 # make test       every test: programs, kernel module, virtual machines
 # make chips      every chip under the stock driver, without and with rmcp (a quarter of an hour)
 # make corpus     rmcp's reader of layouts against bpftool, on many of Debian's kernels (1.8 GB once)
-# make fuzz       hostile BTF, ELF and compressed files, CASES of each kind (a million)
+# make fuzz       hostile BTF, ELF and compressed files: CASES of each of four kinds (2.5 million)
 # make install    on a real machine: the command, then the kernel module through it
 # make uninstall  take both away again
 #
@@ -15,7 +15,7 @@
 CHIPS ?=
 GPU ?= navi10
 PREFIX ?= /usr/local
-CASES ?= 1000000
+CASES ?= 2500000
 DESTDIR ?=
 export KERNEL
 
@@ -46,7 +46,7 @@ corpus:
 
 fuzz:
 	$(vm)/host.sh
-	PROPTEST_CASES=$(CASES) $(vm)/cargo.sh test --release --locked -p rmcp-kctl --lib -- --nocapture fuzz
+	PROPTEST_CASES=$(CASES) $(vm)/cargo.sh test --profile fuzz --locked -p rmcp-kctl --lib -- --nocapture fuzz
 
 # Everything but the virtual machines.
 check:

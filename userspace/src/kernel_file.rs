@@ -107,7 +107,7 @@ fn read_at_most(from: impl Read, limit: u64) -> Result<Vec<u8>, Reason> {
     Ok(bytes)
 }
 
-pub(crate) fn base_btf_of(file: Vec<u8>) -> Result<Vec<u8>, Reason> {
+fn base_btf_of(file: Vec<u8>) -> Result<Vec<u8>, Reason> {
     if file.starts_with(&btf::MAGIC.to_le_bytes()) {
         return Ok(file);
     }
@@ -140,5 +140,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.join(" ")
 }
 
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

@@ -4,12 +4,12 @@
 //! bounded memory and a bounded number of steps, and never yields an offset that the independent
 //! reader of `rmcp-oracle` does not find in the same bytes.
 //!
-//! `PROPTEST_CASES` is the number of cases of each test; `make fuzz` sets it to a million.
+//! `PROPTEST_CASES` is the number of cases of each test; `make fuzz` sets it to 2.5 million,
+//! which makes 10 million in all.
 
 mod amdgpu;
 mod files;
 mod hostile;
-
 mod layout;
 mod limits;
 mod mutation;

@@ -2,10 +2,9 @@
 
 //! Every kind of file that a kernel's BTF can come in, made in code.
 
-use std::io::Write;
-
 use proptest::prelude::*;
 
+use super::testing::compress;
 use super::*;
 use crate::btf::testing::Writer;
 use crate::elf::testing::elf;
@@ -38,26 +37,15 @@ const LZ4: &[u8] = &[
 ];
 
 fn gzip(plain: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(plain).unwrap();
-    encoder.finish().unwrap()
+    compress(Compression::Gzip, plain)
 }
 
 fn zstd_of(plain: &[u8]) -> Vec<u8> {
-    zstd::encode_all(plain, 1).unwrap()
+    compress(Compression::Zstd, plain)
 }
 
-/// LZ4's legacy format with literals only.
 fn lz4(plain: &[u8]) -> Vec<u8> {
-    let mut block = vec![0xf0];
-    let more = plain.len() - 15;
-    block.extend(std::iter::repeat_n(255, more / 255));
-    block.push((more % 255) as u8);
-    block.extend(plain);
-    let mut file = vec![0x02, 0x21, 0x4c, 0x18];
-    file.extend((block.len() as u32).to_le_bytes());
-    file.extend(block);
-    file
+    compress(Compression::Lz4, plain)
 }
 
 /// BTF with one struct.
