@@ -3,7 +3,7 @@
 //! `rmcp-kctl install`: a plan, then its steps: the source, DKMS for every kernel that can have the
 //! module, the file that loads it before amdgpu, and the initramfs images that need it.
 
-use super::Exit;
+use super::{layout, Exit};
 use crate::cli;
 use crate::dkms;
 use crate::initramfs::{self, Tool};
@@ -115,15 +115,25 @@ impl Plan {
     }
 }
 
-/// Why the module cannot be built for the kernel. Below another root only the kernel's own files
-/// are looked at, as the tools would be this system's.
+/// Why the module cannot be built for the kernel. Below another root it only counts whether the
+/// kernel's own files are there, as the tools would be this system's.
 fn obstacle(root: &Root, release: &str) -> Option<Obstacle> {
     let kernel = Requirements::check(root, release, None);
     if root.is_running_system() {
-        kernel.and_then(|kernel| kernel.tools(root)).err()
+        kernel
+            .and_then(|kernel| kernel.tools(root))
+            .and_then(|ready| known_amdgpu(&ready.kernel))
+            .err()
     } else {
         kernel.err()
     }
+}
+
+/// The build would refuse an amdgpu whose layout rmcp does not know.
+fn known_amdgpu(kernel: &Requirements) -> Result<(), Obstacle> {
+    layout::resolve(&kernel.amdgpu, &kernel.base_btf)
+        .map(drop)
+        .map_err(|error| Obstacle::KernelCannot(format!("{error:#}")))
 }
 
 fn plan_steps(root: &Root, kernels: &[Kernel]) -> Result<Vec<Step>> {

@@ -358,6 +358,12 @@ fn another_prototype_of_the_mtype_functions_is_refused() {
         parameters.pop();
     });
     assert!(refusal(short).contains("expected void (struct amdgpu_device *adev, "));
+    let long = FakeAmdgpu::new().edit_function("gmc_v10_0_get_vm_pte", |types, parameters| {
+        parameters.push(("flags", types.u64_pointer));
+    });
+    assert!(refusal(long).contains(
+        "uint32_t vm_flags, uint64_t *flags, uint64_t *flags), expected void (struct amdgpu_device"
+    ));
 }
 
 #[test]
