@@ -246,6 +246,12 @@ impl Mtype {
         MtypeHook::GetVmPte => Arg::Fourth,
         MtypeHook::MapMtype => Arg::Second,
     };
+
+    /// What it means that amdgpu lacks the function.
+    const MISSING: Reason = match LAYOUT.mtype_hook {
+        MtypeHook::GetVmPte => Reason::NoGetVmPte,
+        MtypeHook::MapMtype => Reason::NoMapMtype,
+    };
 }
 
 impl Entry for Mtype {
@@ -286,17 +292,25 @@ struct Probes {
 }
 
 impl Probes {
-    fn register() -> Result<Self> {
+    fn register() -> Result<Self, Reason> {
         Ok(Self {
-            _sw_fini: Kprobe::register()?,
+            _sw_fini: place(Reason::NoSwFini)?,
             _mtype: if params::mtype_cc() == MtypeCc::Off {
                 None
             } else {
-                Some(Kprobe::register()?)
+                Some(place(Mtype::MISSING)?)
             },
-            _hw_init: Kprobe::register()?,
+            _hw_init: place(Reason::NoHwInit)?,
         })
     }
+}
+
+/// Places one probe; `missing` is what it means that there is no such function.
+fn place<E: Entry>(missing: Reason) -> Result<Kprobe<E>, Reason> {
+    Kprobe::register().map_err(|error| match error {
+        ENOENT => missing,
+        _ => Reason::ProbeFailed,
+    })
 }
 
 kernel::sync::global_lock! {
@@ -347,7 +361,7 @@ fn arm(probes: &mut Option<Probes>, btf: Result<&[u8]>) {
             *probes = Some(new);
             Reason::ProbesArmed
         }
-        Err(_) => Reason::ProbeFailed,
+        Err(reason) => reason,
     });
     set_module_reason(reason);
     match reason.state() {

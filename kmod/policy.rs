@@ -250,6 +250,18 @@ impl State {
     }
 }
 
+/// What is said of a function that a probe needs and amdgpu lacks.
+macro_rules! no_function {
+    ($function:literal $(, $or:literal)?) => {
+        concat!(
+            "this amdgpu has no function ",
+            $function,
+            " to place a kprobe on: nothing is written; look for a newer rmcp"
+            $(, $or)?
+        )
+    };
+}
+
 /// Why a GPU, or the whole module, is in its [`State`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -284,11 +296,19 @@ pub enum Reason {
     ProbeMissed = 14,
     /// Neither field is to be written.
     NothingAsked = 15,
+    /// amdgpu lacks the function that initialises the memory controller.
+    NoHwInit = 16,
+    /// amdgpu lacks the function that ends the use of a device.
+    NoSwFini = 17,
+    /// amdgpu lacks the function of `MtypeHook::GetVmPte`.
+    NoGetVmPte = 18,
+    /// amdgpu lacks the function of `MtypeHook::MapMtype`.
+    NoMapMtype = 19,
 }
 
 impl Reason {
     /// Every reason, for reading one back from its number.
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 19] = [
         Self::Written,
         Self::AmdgpuFirst,
         Self::Drift,
@@ -304,6 +324,10 @@ impl Reason {
         Self::TooManyGpus,
         Self::ProbeMissed,
         Self::NothingAsked,
+        Self::NoHwInit,
+        Self::NoSwFini,
+        Self::NoGetVmPte,
+        Self::NoMapMtype,
     ];
 
     /// The reason with this number.
@@ -326,7 +350,11 @@ impl Reason {
             | Self::NoBtf
             | Self::ProbeFailed
             | Self::TooManyGpus
-            | Self::ProbeMissed => State::Refused,
+            | Self::ProbeMissed
+            | Self::NoHwInit
+            | Self::NoSwFini
+            | Self::NoGetVmPte
+            | Self::NoMapMtype => State::Refused,
         }
     }
 
@@ -356,13 +384,21 @@ impl Reason {
                 "the compiled-in layout does not match its own checksum: nothing is written; rebuild rmcp for this kernel (dkms)"
             }
             Self::NoBtf => {
-                "amdgpu's BTF could not be read, so its layout cannot be confirmed: nothing is written"
+                "this amdgpu has no BTF that can be read, so its layout cannot be confirmed: nothing is written; use the kernel's own amdgpu, built with CONFIG_DEBUG_INFO_BTF_MODULES=y"
             }
             Self::ProbeFailed => "a kprobe could not be placed in amdgpu: nothing is written",
             Self::ProbeMissed => {
                 "amdgpu initialised this GPU and rmcp's probe was not called: nothing is written; are kprobes or ftrace switched off (sysctl kernel.ftrace_enabled, debugfs kprobes/enabled)?"
             }
             Self::NothingAsked => "noretry=-1 and fragment_size=-1: neither is written",
+            Self::NoHwInit => no_function!("gmc_v10_0_hw_init"),
+            Self::NoSwFini => no_function!("gmc_v10_0_sw_fini"),
+            Self::NoGetVmPte => {
+                no_function!("gmc_v10_0_get_vm_pte", ", or load this one with mtype_cc=off")
+            }
+            Self::NoMapMtype => {
+                no_function!("gmc_v10_0_map_mtype", ", or load this one with mtype_cc=off")
+            }
             Self::TooManyGpus => "more than 16 GPUs: this one is left alone",
         }
     }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Runs inside the root filesystem with rmcp installed: builds what only the scenarios need, into
-# /usr/local/lib/rmcp-tests: hsa_probe, map_mtypes, and two rmcp.ko whose layout was tampered with.
+# /usr/local/lib/rmcp-tests: hsa_probe, map_mtypes, altered copies of amdgpu.ko, and two rmcp.ko whose
+# layout was tampered with.
 set -eu
 
 export MAKEFLAGS='--silent --no-print-directory'
@@ -16,6 +17,8 @@ cp "$installed" $modules/good
 gcc -O2 -Wall -Wextra -Werror -o $modules/hsa_probe /mnt/input/hsa_probe.c -lhsa-runtime64
 gcc -O2 -Wall -Wextra -Werror -I/usr/include/libdrm -o $modules/map_mtypes /mnt/input/map_mtypes.c \
     -ldrm_amdgpu
+
+sh /mnt/input/amdgpu.sh
 
 # Builds rmcp.ko as its dkms.conf says, with a change to the generated layout.
 tampered() { # NAME SED-EXPRESSION

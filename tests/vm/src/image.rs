@@ -77,8 +77,10 @@ impl Variant {
             Self::Tests => {
                 for (from, name) in [
                     ("guest/replace.sh", "replace"),
+                    ("guest/amdgpu.sh", "amdgpu.sh"),
                     ("hsa_probe.c", "hsa_probe.c"),
                     ("map_mtypes.c", "map_mtypes.c"),
+                    ("one_more_argument.c", "one_more_argument.c"),
                 ] {
                     copy(&checkout.harness(from), &to.join(name))?;
                 }

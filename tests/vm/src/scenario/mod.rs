@@ -4,6 +4,7 @@
 //! Guests are expensive, so scenarios that need the same boot share one, one after the other; after
 //! a failure the next gets a guest of its own.
 
+mod altered;
 mod boot;
 mod broken;
 pub mod chips;
@@ -138,6 +139,12 @@ const ALL: &[Scenario] = &[
         tampered::at_boot,
     ),
     scenario("tampered-offset", On::Any, FINGERPRINT, tampered::offset),
+    scenario(
+        "altered-amdgpu",
+        On::Any,
+        FINGERPRINT,
+        altered::is_refused_by_name,
+    ),
     scenario("missing", On::Any, MISSING, broken::amdgpu_works_alone),
     scenario("broken", On::Any, BROKEN, broken::amdgpu_works_alone),
 ];

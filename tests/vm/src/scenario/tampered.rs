@@ -30,7 +30,7 @@ pub(super) fn offset(vm: &mut Vm) -> Result<()> {
 }
 
 /// rmcp gives this reason, in sysfs and in one line of the kernel log, and amdgpu works as without it.
-fn expect_stood_down(vm: &mut Vm, log: &str, reason: &str) -> Result<()> {
+pub(super) fn expect_stood_down(vm: &mut Vm, log: &str, reason: &str) -> Result<()> {
     expect_guard(vm, "refused")?;
     let given = read(vm, "/sys/module/rmcp/guard/reason")?;
     ensure!(
