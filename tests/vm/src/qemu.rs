@@ -216,6 +216,8 @@ impl Machine<'_> {
         monitor.push(monitor_socket(self.directory));
         monitor.push(",server=on,wait=off");
         pairs.push(("-qmp", monitor));
+        // The board's watchdog would reset the machine within a minute of a wake-up.
+        pairs.push(("-action", "watchdog=none".into()));
         for (option, value) in pairs {
             arguments.push(option.into());
             arguments.push(value);

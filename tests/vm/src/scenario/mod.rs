@@ -123,11 +123,15 @@ const ALL: &[Scenario] = &[
     scenario("modes", On::Any, None, modes::change_what_is_done),
     scenario("probes-off", On::Any, None, probes_off::while_a_gpu_comes),
     scenario("rebind", On::Any, None, rebind::three_times),
-    scenario("suspend", On::Any, None, suspend::to_ram),
     scenario("unplug", On::Any, None, unplug::and_plug_in),
     scenario("reset", On::Any, None, reset::of_the_gpu),
     // After "reset", which taints the kernel.
     scenario("reboot", On::Any, None, reboot::through_firmware),
+    // A guest can sleep once.
+    Scenario {
+        alone: true,
+        ..scenario("suspend", On::Any, None, suspend::to_ram)
+    },
     Scenario {
         variant: Variant::Initramfs,
         ..scenario("initramfs", On::Any, None, initramfs::rmcp_is_in_it)
