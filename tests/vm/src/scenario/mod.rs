@@ -123,6 +123,7 @@ const ALL: &[Scenario] = &[
     scenario("modes", On::Any, None, modes::change_what_is_done),
     scenario("probes-off", On::Any, None, probes_off::while_a_gpu_comes),
     scenario("rebind", On::Any, None, rebind::three_times),
+    long("long-rebind", rebind::fifty_times),
     scenario("unplug", On::Any, None, unplug::and_plug_in),
     scenario("reset", On::Any, None, reset::of_the_gpu),
     // After "reset", which taints the kernel.
@@ -167,6 +168,13 @@ const fn scenario(
         alone: false,
         long: false,
         run,
+    }
+}
+
+const fn long(name: &'static str, run: fn(&mut Vm) -> Result<()>) -> Scenario {
+    Scenario {
+        long: true,
+        ..scenario(name, On::Any, None, run)
     }
 }
 
@@ -333,6 +341,8 @@ mod tests {
         assert_eq!(names(&["tampered"]), 2);
         assert_eq!(names(&["missing", "mtype"]), 3);
         assert_eq!(names(&["nothing"]), 0);
+        assert_eq!(names(&["rebind"]), 1, "a long one takes its beginning");
+        assert_eq!(names(&["long-rebind"]), 1);
     }
 
     #[test]

@@ -8,14 +8,26 @@ use super::support::{
     MEANWHILE,
 };
 use crate::vm::Vm;
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 const DRIVER: &str = "/sys/bus/pci/drivers/amdgpu";
 
 pub(super) fn three_times(vm: &mut Vm) -> Result<()> {
+    rebind_in_rounds(vm, 1)
+}
+
+/// Fifty-one.
+pub(super) fn fifty_times(vm: &mut Vm) -> Result<()> {
+    rebind_in_rounds(vm, 17)
+}
+
+/// Three rebinds a round.
+fn rebind_in_rounds(vm: &mut Vm, rounds: usize) -> Result<()> {
     start_enforced(vm)?;
     let errors = kernel_errors(vm)?.len();
-    enforced_by_rebinds(vm)?;
+    for round in 1..=rounds {
+        enforced_by_rebinds(vm).with_context(|| format!("round {round} of {rounds}"))?;
+    }
     expect_no_more_errors(vm, errors)
 }
 
