@@ -32,7 +32,7 @@ use crate::image::Variant;
 use crate::parallel;
 use crate::progress::say;
 use crate::vm::{Bench, Boot, Vm};
-use anyhow::{bail, Result};
+use anyhow::{bail, Context, Result};
 use rmcp_vgpu::Role;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -214,6 +214,13 @@ impl Scenario {
             })
         }
     }
+}
+
+/// The scenario of this name.
+fn named(name: &str) -> Result<&'static Scenario> {
+    let mut all = ALL.iter();
+    all.find(|scenario| scenario.name == name)
+        .with_context(|| format!("there is no scenario {name}"))
 }
 
 /// What became of a scenario.

@@ -3,8 +3,8 @@
 //! amdgpu resets the GPU and programs it anew: with the policy if rmcp is there, without it if not.
 
 use super::support::{
-    expect_enforced_again, expect_no_more_errors_but, expect_registers, expect_status, hw_inits,
-    kernel_errors, read, start_enforced, TAINT_USER,
+    expect_enforced_again, expect_enforced_late, expect_no_more_errors_but, expect_registers,
+    expect_status, hw_inits, kernel_errors, read, start_enforced, TAINT_USER,
 };
 use crate::report::Retry;
 use crate::vm::Vm;
@@ -19,7 +19,7 @@ pub(super) fn of_the_gpu(vm: &mut Vm) -> Result<()> {
     start_enforced(vm)?;
     let errors = kernel_errors(vm)?.len();
 
-    // MODE1 is amdgpu's choice here. Without firmware of the PSP it asks nothing of the GPU, so that
+    // MODE1 is amdgpu's choice here, of an APU MODE2. Without firmware of the PSP it asks nothing of the GPU, so that
     // the registers do not lose what they hold, but amdgpu clears and writes them as ever.
     enforced_by_reset(vm)?;
 
@@ -39,7 +39,9 @@ pub(super) fn of_the_gpu(vm: &mut Vm) -> Result<()> {
     // Status promises that the policy is in effect after the next reset.
     vm.guest.check("modprobe rmcp")?;
     expect_status(vm, 2)?;
-    enforced_by_reset(vm)?;
+    let writes = vm.register_writes();
+    reset(vm)?;
+    expect_enforced_late(vm, writes)?;
     choose(vm, AUTO)?;
     expect_no_more_errors_but(vm, errors, TAINT_USER)
 }

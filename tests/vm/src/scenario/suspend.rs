@@ -4,7 +4,7 @@
 //! was loaded after amdgpu, brings the policy then, as status has promised.
 
 use super::support::{
-    expect_enforced_again, expect_no_more_errors, expect_status, kernel_errors, start_enforced,
+    expect_enforced_late, expect_no_more_errors, expect_status, kernel_errors, start_enforced,
 };
 use crate::vm::Vm;
 use anyhow::{ensure, Result};
@@ -22,6 +22,6 @@ pub(super) fn to_ram(vm: &mut Vm) -> Result<()> {
         vm.gpu().model().resets() > resets,
         "the GPU did not lose its registers while the machine slept"
     );
-    expect_enforced_again(vm, 1, writes)?;
+    expect_enforced_late(vm, writes)?;
     expect_no_more_errors(vm, errors)
 }

@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 /// The memory type in the page-table entries of each requested one, bits 50:48.
 pub(crate) type Mtypes = BTreeMap<&'static str, u8>;
 
+/// How each scenario of the chip's life failed, if it did.
+pub(crate) type Life = BTreeMap<&'static str, Option<String>>;
+
 /// The bit RETRY_PERMISSION_OR_INVALID_PAGE_FAULT of contexts 1 to 15; `None` = never written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct RetryBits {
@@ -90,6 +93,8 @@ pub(crate) struct Finding {
     /// By requested type, in buffers that were created coherent or uncached.
     pub(crate) coherent_ptes: BTreeMap<&'static str, Pte>,
     pub(crate) status_exit: i32,
+    /// The scenarios that it went through at last.
+    pub(crate) life: Life,
     /// Whether the log below has nothing but what the chip is known for.
     pub(crate) kernel_log_clean: bool,
     /// What the kernel logged as an error, or complained of.
@@ -116,6 +121,9 @@ impl Finding {
                 "rmcp-kctl status ended with {}, expected was {expected}",
                 self.status_exit
             ));
+        }
+        for (scenario, failure) in &self.life {
+            failures.extend(failure.as_ref().map(|why| format!("{scenario}: {why}")));
         }
         if !self.kernel_log_clean {
             failures.push(format!("the kernel's log has {:?}", self.kernel_log));
@@ -194,6 +202,7 @@ mod tests {
             ptes: [("CC", REWRITTEN), ("UC", UNCACHED)].into(),
             coherent_ptes: [("CC", UNCACHED)].into(),
             status_exit: 0,
+            life: [("rebind", None)].into(),
             kernel_log_clean: true,
             kernel_log: Vec::new(),
         }
@@ -218,7 +227,7 @@ mod tests {
 
     #[test]
     fn each_promise_can_be_broken() {
-        let edits: [fn(&mut Finding); 10] = [
+        let edits: [fn(&mut Finding); 11] = [
             |f| f.noretry_bits_with.mmvm[14] = Some(1),
             |f| f.noretry_bits_with.gcvm[0] = None,
             |f| f.noretry_bits_without.gcvm[3] = Some(0),
@@ -229,6 +238,7 @@ mod tests {
             |f| f.coherent_ptes.clear(),
             |f| f.status_exit = 2,
             |f| f.kernel_log_clean = false,
+            |f| f.life = [("rebind", Some("amdgpu is stuck".to_owned()))].into(),
         ];
         for edit in edits {
             let mut finding = guarded();

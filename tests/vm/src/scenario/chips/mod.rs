@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 //! Every chip that can be emulated, under the stock amdgpu: with rmcp as the guest booted, and then,
-//! in the same guest, without it.
+//! in the same guest, without it; and what it lives through.
 
 mod finding;
 mod table;
@@ -14,11 +14,14 @@ use crate::parallel;
 use crate::progress::say;
 use crate::vm::{Bench, Boot, Vm};
 use anyhow::{Context, Result};
-use finding::{Finding, Mtypes, RetryBits};
+use finding::{Finding, Life, Mtypes, RetryBits};
 use rmcp_vgpu::{Chip, Role};
 use serde::Serialize;
 use std::fs;
 use std::path::Path;
+
+/// The scenarios that each guarded chip goes through at last. The reset taints the kernel.
+const LIFE: [&str; 4] = ["rebind", "unplug", "suspend", "reset"];
 
 /// Where the report and the logs go.
 const DIRECTORY: &str = "target/chips";
@@ -109,6 +112,12 @@ fn look_twice(vm: &mut Vm, chip: &'static Chip) -> Result<Finding> {
             .map(|error| error.to_string()),
     );
     let expected = |line: &String| chip.parameters.contains(&NO_SMU) && line.ends_with(NO_RESET);
+    let mut life = Life::new();
+    for name in LIFE.iter().filter(|_| is_wholly_guarded(chip)) {
+        say(format_args!("{}: {name}", chip.name));
+        let failure = super::named(name).and_then(|scenario| (scenario.run)(vm));
+        life.insert(name, failure.err().map(|error| format!("{error:#}")));
+    }
     Ok(Finding {
         gc_version: chip.versions.gc.to_string(),
         chip: chip.name,
@@ -119,9 +128,17 @@ fn look_twice(vm: &mut Vm, chip: &'static Chip) -> Result<Finding> {
         noretry_bits_without: without.retry,
         noretry_bits_with: with.retry,
         status_exit,
+        life,
         kernel_log_clean: kernel_log.iter().all(expected),
         kernel_log,
     })
+}
+
+/// Whether all can be looked at. A chip that isn't wholly up has nothing that could write page
+/// tables, and opening it would be the end of the kernel; what GMC v9 and v11 write, the walk doesn't
+/// know.
+fn is_wholly_guarded(chip: &Chip) -> bool {
+    chip.obstacle.is_none() && chip.role == Role::Guarded
 }
 
 /// What is to be seen in one of the two settings.
@@ -133,9 +150,7 @@ struct Half {
 
 impl Half {
     fn look(vm: &mut Vm, chip: &Chip) -> Result<Self> {
-        // A chip that isn't wholly up has nothing that could write page tables, and opening it would
-        // be the end of the kernel. What GMC v9 writes, the walk doesn't know.
-        let tables = if chip.obstacle.is_none() && chip.role == Role::Guarded {
+        let tables = if is_wholly_guarded(chip) {
             page_tables(vm, 0)?
         } else {
             PageTables::default()

@@ -2,11 +2,11 @@
 
 //! The report as a person reads it.
 
-use super::finding::{Finding, Pte, RetryBits};
+use super::finding::{Finding, Life, Pte, RetryBits};
 use std::collections::BTreeSet;
 
 /// Width of each column but the last.
-const WIDTHS: [usize; 6] = [8, 16, 10, 11, 36, 16];
+const WIDTHS: [usize; 7] = [8, 16, 10, 11, 36, 16, 12];
 
 /// The head of the table.
 pub(super) fn head() -> String {
@@ -17,6 +17,7 @@ pub(super) fn head() -> String {
         "CC is",
         "other requests are",
         "coherent buffers",
+        "life",
         "status, kernel log",
     ])
 }
@@ -52,6 +53,7 @@ pub(super) fn line(finding: &Finding) -> String {
         &finding.ptes.get("CC").map_or("-".to_owned(), ends),
         &others.join(", "),
         &Vec::from_iter(coherent).join(", "),
+        &life(&finding.life),
         &format!("{}, {log}{role}", finding.status_exit),
     ])
 }
@@ -77,7 +79,16 @@ fn ends(pte: &Pte) -> String {
     }
 }
 
-fn row(cells: [&str; 7]) -> String {
+/// How many of the scenarios went well.
+fn life(scenarios: &Life) -> String {
+    let passed = scenarios.values().filter(|failure| failure.is_none());
+    match scenarios.len() {
+        0 => "-".to_owned(),
+        all => format!("{} of {all}", passed.count()),
+    }
+}
+
+fn row(cells: [&str; 8]) -> String {
     let mut line = String::new();
     for (cell, width) in cells.iter().zip(WIDTHS) {
         line += &format!("{cell:<width$} ");
