@@ -4,7 +4,7 @@
 # make chips      every chip under the stock driver, without and with rmcp (a quarter of an hour)
 # make corpus     rmcp's reader of layouts against bpftool, on many of Debian's kernels (1.8 GB once)
 # make fuzz       hostile BTF, ELF and compressed files: CASES of each of four kinds (2.5 million)
-# make life       the long scenario: fifty rebinds (a few minutes)
+# make life       the long scenarios: what goes and comes does so many times (half an hour)
 # make install    on a real machine: the command, then the kernel module through it
 # make uninstall  take both away again
 #
@@ -49,7 +49,7 @@ fuzz:
 	$(vm)/host.sh
 	PROPTEST_CASES=$(CASES) $(vm)/cargo.sh test --profile fuzz --locked -p rmcp-kctl --lib -- --nocapture fuzz
 
-# What `make test` leaves out.
+# What `make test` leaves out, for its length.
 life:
 	$(vm)/host.sh
 	"$$($(vm)/build.sh)"/rmcp-vm test $(if $(filter-out default undefined file,$(origin GPU)),--gpu $(GPU)) long-

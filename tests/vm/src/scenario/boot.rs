@@ -26,6 +26,9 @@ pub(super) fn enforces(vm: &mut Vm) -> Result<()> {
         expect_file(vm, &path, expected)?;
     }
     expect_registers(vm, Retry::Off)?;
+    // Why nothing here shows runtime PM: amdgpu finds no way to turn the emulated GPU off.
+    vm.guest
+        .check("dmesg | grep 'amdgpu.*Runtime PM not available'")?;
     expect_healthy_kernel(vm)
 }
 

@@ -10,6 +10,7 @@ mod broken;
 pub mod chips;
 mod compute;
 mod control;
+mod growth;
 mod initramfs;
 mod modes;
 mod mtype;
@@ -123,8 +124,16 @@ const ALL: &[Scenario] = &[
     scenario("modes", On::Any, None, modes::change_what_is_done),
     scenario("probes-off", On::Any, None, probes_off::while_a_gpu_comes),
     scenario("rebind", On::Any, None, rebind::three_times),
-    long("long-rebind", rebind::fifty_times),
     scenario("unplug", On::Any, None, unplug::and_plug_in),
+    long("long-growth", growth::is_seen),
+    long("long-rebind", rebind::fifty_times),
+    long("long-unplug", unplug::twenty_times),
+    long("long-reset", reset::twenty_times),
+    // As long as the others together.
+    Scenario {
+        alone: true,
+        ..long("long-reload", reload::of_amdgpu_twenty_times)
+    },
     scenario("reset", On::Any, None, reset::of_the_gpu),
     // After "reset", which taints the kernel.
     scenario("reboot", On::Any, None, reboot::through_firmware),

@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: MIT
 
-//! rmcp goes and comes while amdgpu drives the GPU, many times; nothing of it stays behind.
+//! rmcp goes and comes while amdgpu drives the GPU, many times, and so does amdgpu; nothing of rmcp
+//! stays behind.
 
-use super::support::{expect_healthy_kernel, expect_not_loaded, expect_status, start_enforced};
+use super::growth::expect_none_of_rmcp;
+use super::support::{
+    expect_enforced_again, expect_healthy_kernel, expect_not_loaded, expect_registers,
+    expect_status, load_amdgpu_alone, start_enforced, Meanwhile, MEANWHILE,
+};
+use crate::report::Retry;
 use crate::vm::Vm;
 use anyhow::{ensure, Result};
 
@@ -38,6 +44,28 @@ pub(super) fn twenty_times(vm: &mut Vm) -> Result<()> {
     vm.guest.check("rmmod rmcp && rmmod amdgpu")?;
     expect_nothing_left(vm)?;
     expect_healthy_kernel(vm)
+}
+
+pub(super) fn of_amdgpu_twenty_times(vm: &mut Vm) -> Result<()> {
+    expect_none_of_rmcp(
+        vm,
+        20,
+        |vm, round| enforced_by_reload(vm, &MEANWHILE[round % MEANWHILE.len()]),
+        |vm, _| {
+            vm.guest.check("rmmod amdgpu")?;
+            load_amdgpu_alone(vm)?;
+            expect_registers(vm, Retry::On)
+        },
+    )
+}
+
+fn enforced_by_reload(vm: &mut Vm, Meanwhile { before, between }: &Meanwhile) -> Result<()> {
+    let writes = vm.register_writes();
+    vm.guest.check(&format!(
+        "{before} && rmmod amdgpu && {between} && modprobe amdgpu"
+    ))?;
+    vm.wait_for_amdgpu()?;
+    expect_enforced_again(vm, 1, writes)
 }
 
 fn expect_nothing_left(vm: &mut Vm) -> Result<()> {

@@ -2,6 +2,7 @@
 
 //! amdgpu resets the GPU and programs it anew: with the policy if rmcp is there, without it if not.
 
+use super::growth::expect_none_of_rmcp;
 use super::support::{
     expect_enforced_again, expect_enforced_late, expect_no_more_errors_but, expect_registers,
     expect_status, hw_inits, kernel_errors, read, start_enforced, TAINT_USER,
@@ -44,6 +45,26 @@ pub(super) fn of_the_gpu(vm: &mut Vm) -> Result<()> {
     expect_enforced_late(vm, writes)?;
     choose(vm, AUTO)?;
     expect_no_more_errors_but(vm, errors, TAINT_USER)
+}
+
+/// By amdgpu's own choice of a method, with which no parameter taints the kernel.
+pub(super) fn twenty_times(vm: &mut Vm) -> Result<()> {
+    expect_none_of_rmcp(
+        vm,
+        20,
+        |vm, _| {
+            enforced_by_reset(vm)?;
+            vm.guest.check("rmmod rmcp && modprobe rmcp")?;
+            let writes = vm.register_writes();
+            reset(vm)?;
+            expect_enforced_late(vm, writes)
+        },
+        |vm, _| {
+            reset(vm)?;
+            reset(vm)?;
+            expect_registers(vm, Retry::On)
+        },
+    )
 }
 
 fn enforced_by_reset(vm: &mut Vm) -> Result<()> {

@@ -2,10 +2,12 @@
 
 //! The GPU goes and comes back: by sysfs, and in a hot-plug slot.
 
+use super::growth::expect_none_of_rmcp;
 use super::support::{
-    expect_enforced_again, expect_no_more_errors, expect_status, kernel_errors, start_enforced,
-    Meanwhile, MEANWHILE,
+    expect_enforced_again, expect_no_more_errors, expect_registers, expect_status, kernel_errors,
+    start_enforced, Meanwhile, MEANWHILE, NOTHING,
 };
+use crate::report::Retry;
 use crate::vm::Vm;
 use anyhow::Result;
 
@@ -26,15 +28,27 @@ pub(super) fn and_plug_in(vm: &mut Vm) -> Result<()> {
     vm.wait_for_amdgpu()?;
     expect_enforced_again(vm, 1, writes)?;
 
-    enforced_by_replugs(vm)?;
+    for meanwhile in &MEANWHILE {
+        enforced_by_replug(vm, meanwhile)?;
+    }
     expect_no_more_errors(vm, errors)
 }
 
-fn enforced_by_replugs(vm: &mut Vm) -> Result<()> {
-    MEANWHILE.iter().try_for_each(|meanwhile| {
-        replug(vm, meanwhile)?;
-        expect_enforced_again(vm, 1, NEVER)
-    })
+pub(super) fn twenty_times(vm: &mut Vm) -> Result<()> {
+    expect_none_of_rmcp(
+        vm,
+        20,
+        |vm, round| enforced_by_replug(vm, &MEANWHILE[round % MEANWHILE.len()]),
+        |vm, _| {
+            replug(vm, &NOTHING)?;
+            expect_registers(vm, Retry::On)
+        },
+    )
+}
+
+fn enforced_by_replug(vm: &mut Vm, meanwhile: &Meanwhile) -> Result<()> {
+    replug(vm, meanwhile)?;
+    expect_enforced_again(vm, 1, NEVER)
 }
 
 fn replug(vm: &mut Vm, Meanwhile { before, between }: &Meanwhile) -> Result<()> {
