@@ -174,8 +174,10 @@ impl Guest {
         let id = json!(self.greeting);
         let greeting = json!({"execute": "guest-sync-delimited", "arguments": {"id": id}});
         // The byte before makes the agent drop what earlier greetings left half read.
-        self.lines.send(&[0xFF])?;
-        self.lines.send(format!("{greeting}\n").as_bytes())?;
+        let message = [&[0xFF], format!("{greeting}\n").as_bytes()].concat();
+        if !self.lines.send(&message)? {
+            return Ok(false);
+        }
         let end = Instant::now() + GREETING;
         while let Some(line) = self.lines.next(end)? {
             if parse(&line).is_ok_and(|answer| answer == id) {
@@ -187,7 +189,10 @@ impl Guest {
 
     fn ask(&mut self, execute: &str, arguments: &Value) -> Result<Value> {
         let question = json!({"execute": execute, "arguments": arguments});
-        self.lines.send(format!("{question}\n").as_bytes())?;
+        ensure!(
+            self.lines.send(format!("{question}\n").as_bytes())?,
+            "the guest's agent takes no question"
+        );
         let end = Instant::now() + ANSWER;
         loop {
             let line = self.lines.next(end)?.with_context(|| {

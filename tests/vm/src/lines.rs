@@ -3,7 +3,7 @@
 //! A socket on which QEMU, or a program in the guest, says one thing a line.
 
 use anyhow::{bail, Result};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Error, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::thread::sleep;
@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 /// Pause between two tries to connect.
 const PAUSE: Duration = Duration::from_millis(150);
+/// How long to send may take. Nobody reads what is sent to a guest that hangs.
+const SEND: Duration = Duration::from_secs(5);
 
 /// The connection.
 #[derive(Debug)]
@@ -39,15 +41,20 @@ impl Lines {
                 Err(_) => sleep(PAUSE),
             }
         };
+        socket.set_write_timeout(Some(SEND))?;
         Ok(Self {
             socket,
             received: Vec::new(),
         })
     }
 
-    /// Sends bytes as they are.
-    pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<()> {
-        Ok(self.socket.write_all(bytes)?)
+    /// Sends bytes as they are. The answer is whether all were taken in time.
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<bool> {
+        match self.socket.write_all(bytes) {
+            Ok(()) => Ok(true),
+            Err(error) if timed_out(&error) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The next line, or `None` when none came in time.
@@ -66,10 +73,31 @@ impl Lines {
             match self.socket.read(&mut buffer) {
                 Ok(0) => bail!("the guest is gone: QEMU closed the socket"),
                 Ok(count) => self.received.extend_from_slice(&buffer[..count]),
-                Err(error)
-                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                Err(error) if timed_out(&error) => {}
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+}
+
+fn timed_out(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixListener;
+
+    #[test]
+    fn what_nobody_reads_is_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        let _listener = UnixListener::bind(&path).unwrap();
+        let mut lines = Lines::connect(&path, SEND, || Ok(())).unwrap();
+        let pause = Some(Duration::from_millis(1));
+        lines.socket.set_write_timeout(pause).unwrap();
+        assert!(lines.send(b"heard").unwrap());
+        assert!(!lines.send(&vec![0; 16 << 20]).unwrap());
     }
 }

@@ -3,7 +3,7 @@
 //! The machine from outside: QEMU's monitor (QMP), JSON lines over a socket.
 
 use crate::lines::Lines;
-use anyhow::{bail, Context, Result};
+use anyhow::{bail, ensure, Context, Result};
 use serde_json::{json, Value};
 use std::collections::VecDeque;
 use std::path::Path;
@@ -34,7 +34,10 @@ impl Monitor {
     /// Runs a command and returns what it answered.
     pub fn execute(&mut self, command: &str, arguments: Value) -> Result<Value> {
         let question = json!({"execute": command, "arguments": arguments});
-        self.lines.send(format!("{question}\n").as_bytes())?;
+        ensure!(
+            self.lines.send(format!("{question}\n").as_bytes())?,
+            "QEMU does not take the command {command}"
+        );
         let end = Instant::now() + ANSWER;
         loop {
             let mut message = self

@@ -226,9 +226,11 @@ impl Machine<'_> {
     }
 
     fn command_line(&self) -> String {
-        // The kernel's check of its timer measures, and fails now and then when the host is busy.
+        // The kernel's checks of its timer and of the TSC measure time, and fail now and then when the
+        // host is busy; that of the TSC has deadlocked (`watchdog_wait_seq` against `stop_machine`).
         let mut line = format!(
-            "console=ttyS0 loglevel=5 log_buf_len=4M no_timer_check panic=-1 root=/dev/vda rw {}",
+            "console=ttyS0 loglevel=5 log_buf_len=4M no_timer_check tsc=reliable panic=-1 \
+             root=/dev/vda rw {}",
             self.append
         );
         if let Some(command) = self.before_init {
