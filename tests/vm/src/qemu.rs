@@ -227,7 +227,7 @@ impl Machine<'_> {
 
     fn command_line(&self) -> String {
         // The kernel's checks of its timer and of the TSC measure time, and fail now and then when the
-        // host is busy; that of the TSC has deadlocked (`watchdog_wait_seq` against `stop_machine`).
+        // host is busy; a guest has hung in what looked like that of the TSC (`watchdog_wait_seq`).
         let mut line = format!(
             "console=ttyS0 loglevel=5 log_buf_len=4M no_timer_check tsc=reliable panic=-1 \
              root=/dev/vda rw {}",
