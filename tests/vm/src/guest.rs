@@ -188,11 +188,9 @@ impl Guest {
     }
 
     fn ask(&mut self, execute: &str, arguments: &Value) -> Result<Value> {
-        let question = json!({"execute": execute, "arguments": arguments});
-        ensure!(
-            self.lines.send(format!("{question}\n").as_bytes())?,
-            "the guest's agent takes no question"
-        );
+        self.lines
+            .send_line(&json!({"execute": execute, "arguments": arguments}))
+            .context("the guest's agent hangs")?;
         let end = Instant::now() + ANSWER;
         loop {
             let line = self.lines.next(end)?.with_context(|| {

@@ -15,7 +15,7 @@ pub mod gpu;
 pub mod guest;
 pub mod image;
 mod lines;
-pub mod monitor;
+mod monitor;
 pub(crate) mod page_tables;
 mod parallel;
 pub mod progress;

@@ -2,7 +2,8 @@
 
 //! A socket on which QEMU, or a program in the guest, says one thing a line.
 
-use anyhow::{bail, Result};
+use anyhow::{bail, ensure, Result};
+use serde_json::Value;
 use std::io::{Error, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -55,6 +56,16 @@ impl Lines {
             Err(error) if timed_out(&error) => Ok(false),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Sends a message as a line, which must be taken in time.
+    pub(crate) fn send_line(&mut self, message: &Value) -> Result<()> {
+        ensure!(
+            self.send(format!("{message}\n").as_bytes())?,
+            "nobody takes {message}: it was not read within {} s",
+            SEND.as_secs()
+        );
+        Ok(())
     }
 
     /// The next line, or `None` when none came in time.

@@ -3,7 +3,7 @@
 //! The machine from outside: QEMU's monitor (QMP), JSON lines over a socket.
 
 use crate::lines::Lines;
-use anyhow::{bail, ensure, Context, Result};
+use anyhow::{bail, Context, Result};
 use serde_json::{json, Value};
 use std::collections::VecDeque;
 use std::path::Path;
@@ -14,7 +14,7 @@ const ANSWER: Duration = Duration::from_secs(60);
 
 /// A connection to QEMU's monitor.
 #[derive(Debug)]
-pub struct Monitor {
+pub(crate) struct Monitor {
     lines: Lines,
     /// What happened and was not yet waited for.
     events: VecDeque<Value>,
@@ -22,7 +22,7 @@ pub struct Monitor {
 
 impl Monitor {
     /// Connects to the monitor of a running machine.
-    pub fn connect(socket: &Path) -> Result<Self> {
+    pub(crate) fn connect(socket: &Path) -> Result<Self> {
         let mut monitor = Self {
             lines: Lines::connect(socket, ANSWER, || Ok(()))?,
             events: VecDeque::new(),
@@ -32,12 +32,10 @@ impl Monitor {
     }
 
     /// Runs a command and returns what it answered.
-    pub fn execute(&mut self, command: &str, arguments: Value) -> Result<Value> {
-        let question = json!({"execute": command, "arguments": arguments});
-        ensure!(
-            self.lines.send(format!("{question}\n").as_bytes())?,
-            "QEMU does not take the command {command}"
-        );
+    pub(crate) fn execute(&mut self, command: &str, arguments: Value) -> Result<Value> {
+        self.lines
+            .send_line(&json!({"execute": command, "arguments": arguments}))
+            .context("QEMU hangs")?;
         let end = Instant::now() + ANSWER;
         loop {
             let mut message = self
@@ -53,7 +51,7 @@ impl Monitor {
     }
 
     /// Forgets every event that has come so far.
-    pub fn forget_events(&mut self) -> Result<()> {
+    pub(crate) fn forget_events(&mut self) -> Result<()> {
         // Events come in order with answers.
         self.execute("query-status", json!({}))?;
         self.events.clear();
@@ -62,7 +60,7 @@ impl Monitor {
 
     /// Waits for an event, such as RESET, that came after the last one waited for, and returns what
     /// it says.
-    pub fn wait_for(&mut self, limit: Duration, name: &str) -> Result<Value> {
+    pub(crate) fn wait_for(&mut self, limit: Duration, name: &str) -> Result<Value> {
         let end = Instant::now() + limit;
         loop {
             while let Some(mut event) = self.events.pop_front() {

@@ -94,7 +94,7 @@ pub struct Vm {
     /// The way in.
     pub guest: Guest,
     /// The machine itself.
-    pub monitor: Monitor,
+    monitor: Monitor,
     process: Process,
     gpus: Vec<PluggedGpu>,
     directory: TempDir,
