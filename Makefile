@@ -21,6 +21,8 @@ DESTDIR ?=
 export KERNEL
 
 vm := tests/vm
+# Without GPU=, each scenario takes its own.
+gpu := $(if $(filter-out default undefined file,$(origin GPU)),--gpu $(GPU))
 kctl := $(DESTDIR)$(PREFIX)/bin/rmcp-kctl
 
 .DEFAULT_GOAL := build
@@ -32,10 +34,9 @@ demo:
 	$(vm)/host.sh
 	"$$($(vm)/build.sh)"/rmcp-vm demo --gpu $(GPU)
 
-# Without GPU=, each scenario takes its own.
 test: check
 	bin=$$($(vm)/build.sh) && $$bin/rmcp-vm lint && $$bin/rmcp-vm corpus --installed && \
-		$$bin/rmcp-vm test $(if $(filter-out default undefined file,$(origin GPU)),--gpu $(GPU))
+		$$bin/rmcp-vm test $(gpu)
 
 chips:
 	$(vm)/host.sh
@@ -52,7 +53,7 @@ fuzz:
 # What `make test` leaves out, for its length.
 life:
 	$(vm)/host.sh
-	"$$($(vm)/build.sh)"/rmcp-vm test $(if $(filter-out default undefined file,$(origin GPU)),--gpu $(GPU)) long-
+	"$$($(vm)/build.sh)"/rmcp-vm test $(gpu) long-
 
 # Everything but the virtual machines.
 check:
