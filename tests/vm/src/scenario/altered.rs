@@ -4,7 +4,9 @@
 //! of another prototype. rmcp names what is not as expected and stays away from it, whichever of
 //! the two comes first, and is back with the kernel's own amdgpu.
 
-use super::support::{expect_healthy_kernel, expect_registers, expect_status, new_kernel_log};
+use super::support::{
+    expect_healthy_kernel, expect_registers, expect_status, new_kernel_log, RELOAD,
+};
 use super::tampered::expect_stood_down;
 use crate::report::Retry;
 use crate::vm::Vm;
@@ -51,7 +53,7 @@ pub(super) fn is_refused_by_name(vm: &mut Vm) -> Result<()> {
         let log = new_kernel_log(vm, &mut seen)?;
         expect_stood_down(vm, &log, reason)?;
         // And an rmcp that comes when it is there already.
-        vm.guest.check("rmmod rmcp && modprobe rmcp")?;
+        vm.guest.check(RELOAD)?;
         let log = new_kernel_log(vm, &mut seen)?;
         expect_stood_down(vm, &log, reason)?;
         vm.guest.check("rmmod amdgpu")?;

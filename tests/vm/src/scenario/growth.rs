@@ -3,8 +3,11 @@
 //! Whether rounds of something leave objects behind in the kernel's slab caches. amdgpu has growth of
 //! its own, with every bind; rmcp must add none to it.
 
-use super::support::{expect_no_more_errors, kernel_errors, start_enforced};
+use super::support::{
+    expect_no_more_errors, expect_registers, kernel_errors, start_enforced, Meanwhile, MEANWHILE,
+};
 use crate::progress::say;
+use crate::report::Retry;
 use crate::vm::Vm;
 use anyhow::{ensure, Context, Result};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,23 +20,25 @@ const LOOKS: usize = 5;
 /// compared with.
 const UNCERTAIN_SLABS: i64 = 2 * 2;
 
-/// A round, which is told how many went before it.
-pub(super) trait Round: FnMut(&mut Vm, usize) -> Result<()> {}
-impl<F: FnMut(&mut Vm, usize) -> Result<()>> Round for F {}
-
-/// So many rounds with rmcp in force leave nothing behind that as many without it do not, and the
+/// So many rounds with rmcp in force, which stays, goes and comes meanwhile, leave nothing behind
+/// that as many without it do not, after each of which the registers are the driver's own. The
 /// kernel logs no error in any of them.
 pub(super) fn expect_none_of_rmcp(
     vm: &mut Vm,
     rounds: usize,
-    with: impl Round,
-    without: impl Round,
+    mut with: impl FnMut(&mut Vm, &Meanwhile) -> Result<()>,
+    mut without: impl FnMut(&mut Vm) -> Result<()>,
 ) -> Result<()> {
     start_enforced(vm)?;
     let errors = kernel_errors(vm)?.len();
-    let with = Growth::of(vm, "with rmcp", rounds, with)?;
+    let with = Growth::of(vm, "with rmcp", rounds, |vm, number| {
+        with(vm, &MEANWHILE[number % MEANWHILE.len()])
+    })?;
     vm.guest.check("rmmod rmcp")?;
-    let without = Growth::of(vm, "without rmcp", rounds, without)?;
+    let without = Growth::of(vm, "without rmcp", rounds, |vm, _| {
+        without(vm)?;
+        expect_registers(vm, Retry::On)
+    })?;
     let more = with.beyond(&without);
     ensure!(
         more.is_empty(),
@@ -82,8 +87,14 @@ struct Growth {
 }
 
 impl Growth {
-    /// Lets so many rounds pass and watches what the kernel holds.
-    fn of(vm: &mut Vm, what: &str, rounds: usize, mut round: impl Round) -> Result<Self> {
+    /// Lets so many rounds pass, each told how many went before it, and watches what the kernel
+    /// holds.
+    fn of(
+        vm: &mut Vm,
+        what: &str,
+        rounds: usize,
+        mut round: impl FnMut(&mut Vm, usize) -> Result<()>,
+    ) -> Result<Self> {
         let mut pass = |vm: &mut Vm, numbers: std::ops::Range<usize>| {
             for number in numbers {
                 say(format_args!("{what}: {} of {rounds}", number + 1));

@@ -4,7 +4,7 @@
 
 use super::support::{
     expect_guard, expect_healthy_kernel, expect_registers, expect_registers_written, expect_status,
-    load_amdgpu_alone, start_enforced, unload_both,
+    load_amdgpu_alone, rebind, start_enforced, unload_both, NOTHING,
 };
 use crate::report::Retry;
 use crate::vm::Vm;
@@ -29,11 +29,7 @@ pub(super) fn amdgpu_first(vm: &mut Vm) -> Result<()> {
     expect_registers(vm, Retry::On)?;
 
     let writes = vm.register_writes();
-    let bdf = vm.bdf().to_owned();
-    vm.guest.check(&format!(
-        "cd /sys/bus/pci/drivers/amdgpu && echo {bdf} >unbind && echo {bdf} >bind"
-    ))?;
-    vm.wait_for_amdgpu()?;
+    rebind(vm, &NOTHING)?;
     expect_registers_written(vm, writes)?;
     expect_status(vm, 0)?;
     expect_registers(vm, Retry::Off)?;

@@ -4,8 +4,8 @@
 //! enforced; when they are on again, all is as ever.
 
 use super::support::{
-    expect_enforced_again, expect_file, expect_healthy_kernel, expect_registers, expect_status,
-    read, start_enforced,
+    bind, expect_enforced_again, expect_file, expect_healthy_kernel, expect_registers,
+    expect_status, read, start_enforced, unbind,
 };
 use crate::report::Retry;
 use crate::vm::Vm;
@@ -20,18 +20,16 @@ const SWITCHES: [&str; 2] = [
 pub(super) fn while_a_gpu_comes(vm: &mut Vm) -> Result<()> {
     for switch in SWITCHES {
         start_enforced(vm)?;
-        bind(vm, "unbind")?;
+        unbind(vm, 0)?;
         set(vm, switch, 0)?;
-        bind(vm, "bind")?;
-        vm.wait_for_amdgpu()?;
+        bind(vm, 0)?;
         expect_missed(vm)?;
 
         // It goes unseen, too.
-        bind(vm, "unbind")?;
+        unbind(vm, 0)?;
         set(vm, switch, 1)?;
         let writes = vm.register_writes();
-        bind(vm, "bind")?;
-        vm.wait_for_amdgpu()?;
+        bind(vm, 0)?;
         expect_enforced_again(vm, 1, writes)?;
     }
     expect_healthy_kernel(vm)
@@ -40,13 +38,6 @@ pub(super) fn while_a_gpu_comes(vm: &mut Vm) -> Result<()> {
 fn set(vm: &mut Vm, switch: &str, value: u8) -> Result<()> {
     vm.guest.check(&format!("echo {value} >{switch}"))?;
     expect_file(vm, switch, &value.to_string())
-}
-
-fn bind(vm: &mut Vm, what: &str) -> Result<()> {
-    let bdf = vm.bdf().to_owned();
-    vm.guest
-        .check(&format!("echo {bdf} >/sys/bus/pci/drivers/amdgpu/{what}"))?;
-    Ok(())
 }
 
 fn expect_missed(vm: &mut Vm) -> Result<()> {

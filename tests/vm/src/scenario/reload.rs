@@ -5,10 +5,9 @@
 
 use super::growth::expect_none_of_rmcp;
 use super::support::{
-    expect_enforced_again, expect_healthy_kernel, expect_not_loaded, expect_registers,
-    expect_status, load_amdgpu_alone, start_enforced, Meanwhile, MEANWHILE,
+    expect_enforced_again, expect_healthy_kernel, expect_not_loaded, expect_status,
+    load_amdgpu_alone, start_enforced, Meanwhile,
 };
-use crate::report::Retry;
 use crate::vm::Vm;
 use anyhow::{ensure, Result};
 
@@ -47,16 +46,10 @@ pub(super) fn twenty_times(vm: &mut Vm) -> Result<()> {
 }
 
 pub(super) fn of_amdgpu_twenty_times(vm: &mut Vm) -> Result<()> {
-    expect_none_of_rmcp(
-        vm,
-        20,
-        |vm, round| enforced_by_reload(vm, &MEANWHILE[round % MEANWHILE.len()]),
-        |vm, _| {
-            vm.guest.check("rmmod amdgpu")?;
-            load_amdgpu_alone(vm)?;
-            expect_registers(vm, Retry::On)
-        },
-    )
+    expect_none_of_rmcp(vm, 20, enforced_by_reload, |vm| {
+        vm.guest.check("rmmod amdgpu")?;
+        load_amdgpu_alone(vm)
+    })
 }
 
 fn enforced_by_reload(vm: &mut Vm, Meanwhile { before, between }: &Meanwhile) -> Result<()> {

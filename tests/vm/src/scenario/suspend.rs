@@ -5,6 +5,7 @@
 
 use super::support::{
     expect_enforced_late, expect_no_more_errors, expect_status, kernel_errors, start_enforced,
+    RELOAD,
 };
 use crate::vm::Vm;
 use anyhow::{ensure, Result};
@@ -13,7 +14,7 @@ use anyhow::{ensure, Result};
 pub(super) fn to_ram(vm: &mut Vm) -> Result<()> {
     start_enforced(vm)?;
     let errors = kernel_errors(vm)?.len();
-    vm.guest.check("rmmod rmcp && modprobe rmcp")?;
+    vm.guest.check(RELOAD)?;
     expect_status(vm, 2)?;
 
     let (resets, writes) = (vm.gpu().model().resets(), vm.register_writes());

@@ -5,7 +5,8 @@
 
 use super::mtype::{expect_counted_on, Counted, NC};
 use super::support::{
-    expect_file, expect_healthy_kernel, expect_registers, expect_status, read, start_enforced,
+    bind, expect_file, expect_healthy_kernel, expect_registers, expect_status, read,
+    start_enforced, unbind,
 };
 use crate::report::Retry;
 use crate::vm::Vm;
@@ -60,10 +61,8 @@ fn count_on(vm: &mut Vm, own: usize, other: usize) -> Result<()> {
 
 /// One is taken from its driver and given back; the other stays as it was all the time.
 fn unbind_and_bind(vm: &mut Vm, own: usize, other: usize) -> Result<()> {
-    let bdf = vm.gpus()[own].bdf().to_owned();
     let writes = vm.gpus()[other].register_writes();
-    let driver = "/sys/bus/pci/drivers/amdgpu";
-    vm.guest.check(&format!("echo {bdf} >{driver}/unbind"))?;
+    unbind(vm, own)?;
     let left = vm.gpus()[own].file("rmcp");
     vm.guest.check(&format!("! test -e {left}"))?;
 
@@ -76,8 +75,7 @@ fn unbind_and_bind(vm: &mut Vm, own: usize, other: usize) -> Result<()> {
     );
     expect_of(vm, other, "state", "enforced")?;
 
-    vm.guest.check(&format!("echo {bdf} >{driver}/bind"))?;
-    vm.wait_for_amdgpu()?;
+    bind(vm, own)?;
     ensure!(
         vm.gpus()[other].register_writes() == writes,
         "amdgpu wrote context registers of a GPU that was not bound anew"

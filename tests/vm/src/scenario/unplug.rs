@@ -4,10 +4,9 @@
 
 use super::growth::expect_none_of_rmcp;
 use super::support::{
-    expect_enforced_again, expect_no_more_errors, expect_registers, expect_status, kernel_errors,
-    start_enforced, Meanwhile, MEANWHILE, NOTHING,
+    expect_enforced_again, expect_no_more_errors, expect_status, kernel_errors, start_enforced,
+    Meanwhile, MEANWHILE, NOTHING,
 };
-use crate::report::Retry;
 use crate::vm::Vm;
 use anyhow::Result;
 
@@ -35,15 +34,7 @@ pub(super) fn and_plug_in(vm: &mut Vm) -> Result<()> {
 }
 
 pub(super) fn twenty_times(vm: &mut Vm) -> Result<()> {
-    expect_none_of_rmcp(
-        vm,
-        20,
-        |vm, round| enforced_by_replug(vm, &MEANWHILE[round % MEANWHILE.len()]),
-        |vm, _| {
-            replug(vm, &NOTHING)?;
-            expect_registers(vm, Retry::On)
-        },
-    )
+    expect_none_of_rmcp(vm, 20, enforced_by_replug, |vm| replug(vm, &NOTHING))
 }
 
 fn enforced_by_replug(vm: &mut Vm, meanwhile: &Meanwhile) -> Result<()> {
