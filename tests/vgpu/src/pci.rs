@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-//! PCI configuration space of the function: ids, BAR sizing, MSI and PCI Express capabilities.
+//! PCI configuration space of the function: ids, BAR sizing, power management, MSI and PCI
+//! Express capabilities.
 //! QEMU emulates MSI itself and programs its own copy; only what it passes on arrives here.
 
 use crate::chip::Chip;
@@ -21,6 +22,7 @@ pub(crate) const ROM_SIZE: u64 = 64 << 10;
 const COMMAND: usize = 0x04;
 const BAR0: usize = 0x10;
 const ROM_BAR: usize = 0x30;
+const PM_CAP: usize = 0x48;
 const MSI_CAP: usize = 0x50;
 const PCIE_CAP: usize = 0x70;
 
@@ -46,7 +48,7 @@ impl ConfigSpace {
         config.make_writable(0x0C, &[0xFF]); // cache line size
         config.set16(0x2C, VENDOR_AMD);
         config.set16(0x2E, SUBSYSTEM_ID);
-        config.bytes[0x34] = MSI_CAP as u8;
+        config.bytes[0x34] = PM_CAP as u8;
         config.make_writable(0x3C, &[0xFF]); // interrupt line
         config.bytes[0x3D] = 1; // INTA
 
@@ -56,6 +58,12 @@ impl ConfigSpace {
         config.bar32(5, MMIO_SIZE, 0x0);
         // pci_map_rom: the address and the enable bit.
         config.make_writable(ROM_BAR, &(!(ROM_SIZE as u32 - 1) | 1).to_le_bytes());
+
+        // Power management: D0 and D3hot, from where registers come back as they were.
+        config.set16(PM_CAP, 0x01 | (MSI_CAP as u16) << 8);
+        config.set16(PM_CAP + 2, 0x0003);
+        config.set16(PM_CAP + 4, 0x0008);
+        config.make_writable(PM_CAP + 4, &[0x03]);
 
         // MSI: one vector, 64-bit address.
         config.set16(MSI_CAP, 0x05 | (PCIE_CAP as u16) << 8);
@@ -182,7 +190,7 @@ mod tests {
             ids.push(config.bytes[at]);
             at = usize::from(config.bytes[at + 1]);
         }
-        assert_eq!(ids, [0x05, 0x10]);
+        assert_eq!(ids, [0x01, 0x05, 0x10]);
     }
 
     #[test]

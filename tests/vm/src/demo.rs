@@ -24,6 +24,7 @@ pub fn run(checkout: &Checkout, kctl: &Path, chip: &'static str, keep: bool) -> 
                     chips: vec![chip],
                     variant,
                     before_init: None,
+                    runtime_pm: false,
                 },
             )?;
             vm.wait_for_amdgpu()?;

@@ -23,4 +23,5 @@ pub mod qemu;
 pub mod report;
 pub mod rootfs;
 pub mod scenario;
+mod slot_power;
 pub mod vm;

@@ -73,6 +73,9 @@ enum Command {
         /// What is installed in the guest
         #[arg(long, default_value = "rmcp")]
         guest: Variant,
+        /// In slots that can be switched off, so that amdgpu has runtime PM
+        #[arg(long)]
+        runtime_pm: bool,
         /// The command
         command: String,
     },
@@ -111,6 +114,7 @@ fn run(cli: &Cli) -> Result<bool> {
         Command::Run {
             gpu,
             guest,
+            runtime_pm,
             command,
         } => {
             let bench = Bench::prepare(&checkout, &kctl, [*guest])?;
@@ -118,6 +122,7 @@ fn run(cli: &Cli) -> Result<bool> {
                 chips: gpu.clone(),
                 variant: *guest,
                 before_init: None,
+                runtime_pm: *runtime_pm,
             };
             let mut vm = Vm::boot(&bench, &boot)?;
             let output = vm.guest.run(command).context("the command")?;

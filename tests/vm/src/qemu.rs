@@ -5,6 +5,7 @@
 use crate::image::Image;
 use crate::progress::say;
 use crate::rootfs::RootFs;
+use crate::slot_power;
 use anyhow::{bail, Context, Result};
 use serde_json::{json, Value};
 use std::ffi::OsString;
@@ -85,6 +86,9 @@ impl Qemu {
 
     /// Starts a machine.
     pub fn start(&self, machine: &Machine<'_>) -> Result<Process> {
+        for (index, file) in machine.slot_tables() {
+            fs::write(file, slot_power::table(FIRST_PORT + index))?;
+        }
         Process::start(
             &self.command,
             &machine.arguments(self.accelerator),
@@ -177,6 +181,8 @@ pub struct Machine<'a> {
     pub append: &'a str,
     /// A shell command that runs as root before init.
     pub before_init: Option<&'a str>,
+    /// Whether the guest can switch off the emulated GPUs' slots.
+    pub runtime_pm: bool,
     /// Where the emulated GPUs listen.
     pub gpus: &'a [PathBuf],
     /// Where the sockets and logs are.
@@ -204,13 +210,23 @@ impl Machine<'_> {
             ),
         ];
         for (index, socket) in self.gpus.iter().enumerate() {
+            // Of a faster port Linux asks, after a reset, whether its link is up, and these never say so.
+            // It lets none sleep that the firmware hot-plugs.
             let port = format!(
-                "pcie-root-port,id=gpu-port{index},chassis={},addr={:#x}",
+                "pcie-root-port,id=gpu-port{index},chassis={},addr={:#x},x-speed=5,hotplug={}",
                 index + 1,
-                FIRST_PORT + index
+                FIRST_PORT + index,
+                if self.runtime_pm { "off" } else { "on" },
             );
             pairs.push(("-device", port.into()));
             pairs.push(("-device", gpu_device(index, socket).to_string().into()));
+        }
+        for (_, file) in self.slot_tables() {
+            let mut table = OsString::from("file=");
+            table.push(file);
+            pairs.push(("-acpitable", table));
+            // Linux lets no root port sleep that is of a machine from before 2015.
+            pairs.push(("-smbios", "type=0,date=01/01/2020".into()));
         }
         let mut monitor = OsString::from("unix:");
         monitor.push(monitor_socket(self.directory));
@@ -223,6 +239,12 @@ impl Machine<'_> {
             arguments.push(value);
         }
         arguments
+    }
+
+    /// The ACPI table of each slot that can be switched off.
+    fn slot_tables(&self) -> impl Iterator<Item = (usize, PathBuf)> + '_ {
+        let ports = if self.runtime_pm { self.gpus.len() } else { 0 };
+        (0..ports).map(|port| (port, self.directory.join(format!("slot{port}.aml"))))
     }
 
     fn command_line(&self) -> String {
@@ -394,6 +416,7 @@ mod tests {
             image: &image,
             append: "amdgpu.noretry=0",
             before_init: None,
+            runtime_pm: false,
             gpus: &["/run/gpu0".into(), "/run/gpu1".into()],
             directory: Path::new("/run"),
         };
@@ -425,6 +448,7 @@ mod tests {
             image: &image,
             append: "",
             before_init: Some("touch /x"),
+            runtime_pm: false,
             gpus: &[],
             directory: Path::new("/run"),
         };

@@ -56,6 +56,11 @@ impl Registers {
         failures
     }
 
+    /// Whether the driver has written none of them, or all is lost that it wrote.
+    pub fn unwritten(&self) -> bool {
+        self.named().all(|(_, value)| value.is_none())
+    }
+
     /// Each register that was never written or says other than `expected`.
     pub fn failures(&self, expected: Retry) -> Vec<String> {
         self.named()

@@ -77,6 +77,8 @@ pub struct Boot {
     pub variant: Variant,
     /// A shell command that runs as root before init.
     pub before_init: Option<&'static str>,
+    /// Whether the GPUs' slots can be switched off, which gives amdgpu runtime PM (BOCO).
+    pub runtime_pm: bool,
 }
 
 /// The parameters of amdgpu for these chips. Of two values for one the driver takes the last.
@@ -116,6 +118,7 @@ impl Vm {
             image,
             append: &parameters(&boot.chips),
             before_init: boot.before_init,
+            runtime_pm: boot.runtime_pm,
             gpus: &gpus.iter().map(PluggedGpu::socket).collect::<Vec<_>>(),
             directory: directory.path(),
         })?;

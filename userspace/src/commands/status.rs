@@ -64,6 +64,7 @@ struct Gpu {
     /// Whether rmcp is made for this GPU; `None` while its GC version is not known.
     covered: Option<bool>,
     enforced: bool,
+    asleep: bool,
     reason: String,
     policies: Vec<Policy>,
     guard: Option<Guard>,
@@ -258,6 +259,7 @@ impl Gpu {
             .or_else(|| found.cannot_be_covered().then_some(false));
         Self {
             reason: reason(&found, covered, guard.as_ref(), module, enforced),
+            asleep: found.asleep,
             bdf: found.bdf,
             pci_id: found.pci_id,
             driver: found.driver,
@@ -285,6 +287,10 @@ impl Gpu {
         terminal.line(Tone::Plain, "");
         terminal.line(tone, &format!("{}  {what}  {word}", self.bdf));
         terminal.line(Tone::Plain, &format!("  {}", self.reason));
+        if self.asleep {
+            let asleep = "  asleep now: amdgpu programs it anew when it wakes";
+            terminal.line(Tone::Plain, asleep);
+        }
         if self.policies.is_empty() {
             return;
         }

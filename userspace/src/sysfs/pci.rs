@@ -37,6 +37,8 @@ pub struct Gpu {
     pub gc_version: Option<GcVersion>,
     /// Whether its driver has finished with its probe and offers it to user space.
     pub up: bool,
+    /// Whether it is in runtime suspend. To ask does not wake it.
+    pub asleep: bool,
 }
 
 impl Gpu {
@@ -84,6 +86,7 @@ pub fn gpus(root: &Root) -> io::Result<Vec<Gpu>> {
                 .and_then(|link| Some(link.file_name()?.to_str()?.to_owned())),
             gc_version: discovered_gc(root, &device)?,
             up: root.exists(format!("{device}/drm")),
+            asleep: read("power/runtime_status")?.as_deref() == Some("suspended"),
             bdf,
         });
     }

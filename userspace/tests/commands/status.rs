@@ -38,6 +38,20 @@ fn enforced_on_a_live_reading() {
 }
 
 #[test]
+fn says_that_a_gpu_is_asleep() {
+    let tree = enforced();
+    let power = format!("/sys/bus/pci/devices/{BDF}/power/runtime_status");
+    for (runtime_status, asleep) in [("active", false), ("suspended", true)] {
+        tree.write(&power, runtime_status);
+        let seen = status(&tree);
+        assert_eq!(seen.code, 0, "{seen:?}");
+        assert_eq!(seen.out.contains("asleep now"), asleep, "{}", seen.out);
+        let gpu = &tree.run(&["status", "--json"]).json()["gpus"][0];
+        assert_eq!(gpu["asleep"], asleep);
+    }
+}
+
+#[test]
 fn says_where_rmcp_changes_nothing() {
     let tree = enforced();
     tree.guard(BDF, "noretry_driver_default", "1")

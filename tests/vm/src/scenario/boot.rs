@@ -26,7 +26,7 @@ pub(super) fn enforces(vm: &mut Vm) -> Result<()> {
         expect_file(vm, &path, expected)?;
     }
     expect_registers(vm, Retry::Off)?;
-    // Why nothing here shows runtime PM: amdgpu finds no way to turn the emulated GPU off.
+    // The slots of this machine cannot be switched off, unlike that of `runtime_pm.rs`.
     vm.guest
         .check("dmesg | grep 'amdgpu.*Runtime PM not available'")?;
     expect_healthy_kernel(vm)

@@ -22,6 +22,7 @@ mod rebind;
 mod reboot;
 mod reload;
 mod reset;
+mod runtime_pm;
 mod support;
 mod suspend;
 mod tampered;
@@ -47,6 +48,8 @@ struct Scenario {
     variant: Variant,
     /// What is done to the guest before its init runs.
     before_init: Option<&'static str>,
+    /// Whether amdgpu has runtime PM.
+    runtime_pm: bool,
     /// Whether no other scenario shares its boot.
     alone: bool,
     /// Whether it takes so long that it only runs when it is asked for.
@@ -137,6 +140,10 @@ const ALL: &[Scenario] = &[
     scenario("reset", On::Any, None, reset::of_the_gpu),
     // After "reset", which taints the kernel.
     scenario("reboot", On::Any, None, reboot::through_firmware),
+    Scenario {
+        runtime_pm: true,
+        ..scenario("runtime-pm", On::Any, None, runtime_pm::off_and_on)
+    },
     // A guest can sleep once.
     Scenario {
         alone: true,
@@ -174,6 +181,7 @@ const fn scenario(
         on,
         variant: Variant::Tests,
         before_init,
+        runtime_pm: false,
         alone: false,
         long: false,
         run,
@@ -196,6 +204,7 @@ impl Scenario {
             },
             variant: self.variant,
             before_init: self.before_init,
+            runtime_pm: self.runtime_pm,
         }
     }
 
@@ -207,8 +216,10 @@ impl Scenario {
             On::Any => {
                 let chip = rmcp_vgpu::chip(chip)?;
                 let control = chip.role == Role::Control;
-                let left_alone = control.then(|| "rmcp leaves this GPU alone".to_owned());
-                left_alone.or_else(|| chip.obstacle.map(str::to_owned))
+                let left_alone = control.then_some("rmcp leaves this GPU alone");
+                let awake = (self.runtime_pm && support::is_apu(chip))
+                    .then_some("amdgpu switches off no APU");
+                left_alone.or(chip.obstacle).or(awake).map(str::to_owned)
             }
         }
     }
@@ -368,6 +379,9 @@ mod tests {
         for chip in ["renoir", "cyan_skillfish"] {
             assert!(any.cannot_be_on(chip).is_some(), "{chip}");
         }
+        let sleeps = ALL.iter().find(|s| s.runtime_pm).unwrap();
+        assert_eq!(sleeps.cannot_be_on("navi22"), None);
+        assert!(sleeps.cannot_be_on("vangogh").is_some());
         let control = ALL.iter().find(|s| s.name == "control-renoir").unwrap();
         assert_eq!(control.cannot_be_on("renoir"), None);
         assert!(control.cannot_be_on("navi22").is_some());

@@ -8,7 +8,7 @@ use crate::report::Retry;
 use crate::vm::Vm;
 use anyhow::{bail, ensure, Context, Result};
 use rmcp_kctl::policy;
-use rmcp_vgpu::IpVersion;
+use rmcp_vgpu::{Chip, IpVersion};
 use serde_json::Value;
 
 /// Taint of an out-of-tree and of an unsigned module (`TAINT_OOT_MODULE`, `TAINT_UNSIGNED_MODULE`).
@@ -240,14 +240,19 @@ pub(super) fn expect_enforced_again(vm: &mut Vm, inits: u64, writes: [[u64; 15];
 /// [`expect_enforced_again`] of a GPU that amdgpu had before rmcp came. An APU is not called enforced
 /// then: it may also have come from s0ix, from where amdgpu leaves the graphics hub as it is.
 pub(super) fn expect_enforced_late(vm: &mut Vm, writes: [[u64; 15]; 2]) -> Result<()> {
-    let IpVersion(major, minor, revision) = vm.gpu().model().chip().versions.gc;
-    if !policy::find_chip((major, minor, revision)).is_some_and(|chip| chip.apu) {
+    if !is_apu(vm.gpu().model().chip()) {
         return expect_enforced_again(vm, 1, writes);
     }
     expect_registers_written(vm, writes)?;
     expect_registers(vm, Retry::Off)?;
     expect_status(vm, 2)?;
     Ok(())
+}
+
+/// Whether this is a guarded chip that shares a package with the CPU.
+pub(super) fn is_apu(chip: &Chip) -> bool {
+    let IpVersion(major, minor, revision) = chip.versions.gc;
+    policy::find_chip((major, minor, revision)).is_some_and(|chip| chip.apu)
 }
 
 /// The driver must have written every context register since it had written them so often.

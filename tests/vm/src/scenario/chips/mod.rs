@@ -89,6 +89,7 @@ fn look(bench: &Bench, chip: &'static Chip, logs: &Path) -> Result<Finding> {
             chips: vec![chip.name],
             variant: Variant::Tests,
             before_init: None,
+            runtime_pm: false,
         },
     )?;
     let result = look_twice(&mut vm, chip);
