@@ -62,22 +62,27 @@ pub fn added(root: &Root) -> bool {
         .is_ok()
 }
 
+/// The module in the kernel's module directory, compressed or not, or `None`.
+pub fn installed_module(root: &Root, release: &str) -> Option<String> {
+    ["updates/dkms", "extra", "updates"]
+        .iter()
+        .find_map(|place| module_in(root, &format!("/lib/modules/{release}/{place}")))
+}
+
 /// How far the module is installed for the kernel.
 pub fn state(root: &Root, release: &str) -> State {
-    let has_module = |directory: String| {
-        root.list(directory)
-            .iter()
-            .any(|name| name == "rmcp.ko" || name.starts_with("rmcp.ko."))
-    };
-    let modules = format!("/lib/modules/{release}");
-    if ["updates/dkms", "extra", "updates"]
-        .iter()
-        .any(|place| has_module(format!("{modules}/{place}")))
-    {
+    if installed_module(root, release).is_some() {
         State::Installed
-    } else if has_module(format!("{TREE}/{release}/x86_64/module")) {
+    } else if module_in(root, &format!("{TREE}/{release}/x86_64/module")).is_some() {
         State::Built
     } else {
         State::Absent
     }
+}
+
+fn module_in(root: &Root, directory: &str) -> Option<String> {
+    root.list(directory)
+        .into_iter()
+        .find(|name| name == "rmcp.ko" || name.starts_with("rmcp.ko."))
+        .map(|name| format!("{directory}/{name}"))
 }

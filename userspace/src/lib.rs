@@ -22,6 +22,8 @@ pub mod modprobe;
 pub mod process;
 pub mod report;
 pub mod root;
+pub mod secureboot;
+pub mod shell;
 pub mod source;
 pub mod steps;
 pub mod sysfs;

@@ -2,13 +2,28 @@
 
 //! A kernel's configuration.
 
+use super::MODULES;
+use crate::root::Root;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// The options of a `.config` that are set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config(BTreeMap<String, String>);
 
 impl Config {
+    /// The configuration of a kernel: from its headers, or from beside its image.
+    pub fn of(root: &Root, release: &str, headers: &Path) -> Option<Self> {
+        [
+            headers.join(".config"),
+            root.path(format!("/boot/config-{release}")),
+            root.path(format!("{MODULES}/{release}/config")),
+        ]
+        .iter()
+        .find_map(|path| std::fs::read_to_string(path).ok())
+        .map(|text| Self::parse(&text))
+    }
+
     /// Reads the text of a `.config`. Lines that set nothing are passed over.
     pub fn parse(text: &str) -> Self {
         Self(

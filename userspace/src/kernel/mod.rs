@@ -7,7 +7,9 @@ mod requirements;
 mod rust_tree;
 
 pub use config::Config;
-pub use requirements::{amdgpu_module, base_btf, Metadata, Obstacle, Ready, Requirements};
+pub use requirements::{
+    amdgpu_module, base_btf, headers_of, Metadata, Obstacle, Ready, Requirements,
+};
 pub use rust_tree::{RustTree, TREES};
 
 use crate::root::Root;

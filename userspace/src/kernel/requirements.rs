@@ -111,21 +111,9 @@ impl Requirements {
                 "{release} is older than {major}.{minor}, the oldest kernel that rmcp was built on"
             )));
         }
-        let headers = headers.map_or_else(
-            || root.path(format!("{MODULES}/{release}/build")),
-            Path::to_path_buf,
-        );
-        let config = headers.join(".config");
+        let headers = headers.map_or_else(|| headers_of(root, release), Path::to_path_buf);
         // A kernel that says so itself is told apart from one whose headers are missing.
-        let config = [
-            config,
-            root.path(format!("/boot/config-{release}")),
-            root.path(format!("{MODULES}/{release}/config")),
-        ]
-        .iter()
-        .find_map(|path| std::fs::read_to_string(path).ok())
-        .map(|text| Config::parse(&text))
-        .ok_or_else(|| no_headers(release))?;
+        let config = Config::of(root, release, &headers).ok_or_else(|| no_headers(release))?;
         for (option, consequence) in OPTIONS {
             if !config.enabled(option) {
                 return Err(Obstacle::KernelCannot(format!(
@@ -335,6 +323,11 @@ fn no_headers(release: &str) -> Obstacle {
         format!("the headers of {release} were not found ({MODULES}/{release}/build)"),
         format!("install the package linux-headers-{release}"),
     )
+}
+
+/// Where the kernel's headers are, if they are installed.
+pub fn headers_of(root: &Root, release: &str) -> PathBuf {
+    root.path(format!("{MODULES}/{release}/build"))
 }
 
 /// The kernel's own amdgpu.ko, compressed or not.
