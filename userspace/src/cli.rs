@@ -48,6 +48,12 @@ pub enum Command {
     /// Exit codes: 0 the policy is enforced on every RDNA1/RDNA2 GPU; 1 an error; 2 it is not in
     /// effect, and the output says why and what to do; 3 there is no such GPU.
     Status,
+    /// Check everything from the kernel to the environment of jobs, and say what to type
+    ///
+    /// Changes nothing. Each finding says what was found, why it matters, what to do and where to
+    /// read about it. Exit codes: 0 nothing worse than a note; 1 doctor itself failed; 2 an error
+    /// was found; 3 no error, but no RDNA1/RDNA2 GPU either; 4 a warning was found.
+    Doctor(Doctor),
     /// Build and install the module for every kernel that can have it, and load it at boot
     Install(Install),
     /// Undo what install did
@@ -61,6 +67,14 @@ pub enum Command {
     /// kernel source into /var/lib/rmcp. Exit codes: 0 ready; 1 something is missing, and the
     /// output says what to install; 77 this kernel cannot have the module.
     Prepare(Prepare),
+}
+
+/// Options of `doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Whose access and environment to look at [default: who runs this, or who called sudo]
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
 }
 
 /// Options of `install`.

@@ -6,11 +6,14 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod accounts;
 pub mod btf;
 pub mod cli;
 pub mod commands;
 pub mod dkms;
 pub mod elf;
+pub mod environment;
+pub mod firmware;
 #[cfg(test)]
 mod fuzz;
 pub mod gpu;
@@ -18,9 +21,11 @@ pub mod initramfs;
 pub mod kernel;
 pub mod kernel_file;
 pub mod layout;
+pub mod modinfo;
 pub mod modprobe;
 pub mod process;
 pub mod report;
+pub mod rocm;
 pub mod root;
 pub mod secureboot;
 pub mod shell;

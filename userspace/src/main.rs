@@ -29,6 +29,7 @@ fn main() -> ExitCode {
     let terminal = Terminal::new(&cli.global);
     let outcome = match &cli.command {
         Command::Status => commands::status::run(&root, &terminal),
+        Command::Doctor(args) => commands::doctor::run(&root, &terminal, args),
         Command::Install(args) => commands::install::run(&root, &terminal, args),
         Command::Uninstall(args) => commands::uninstall::run(&root, &terminal, args),
         Command::Layout(args) => commands::layout::run(&root, &terminal, args),

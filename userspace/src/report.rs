@@ -40,6 +40,36 @@ impl Tone {
     }
 }
 
+/// The text with what could do something to a terminal replaced.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+/// The text, printable, in lines of at most `width` characters, broken between words where it can be.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let (mut line, mut used) = (String::new(), 0);
+    for word in text.split_whitespace() {
+        let word: Vec<char> = printable(word).chars().collect();
+        for (i, piece) in word.chunks(width).enumerate() {
+            let space = usize::from(used > 0);
+            if used > 0 && (i > 0 || used + space + piece.len() > width) {
+                lines.push(std::mem::take(&mut line));
+                used = 0;
+            } else if used > 0 {
+                line.push(' ');
+                used += space;
+            }
+            line.extend(piece);
+            used += piece.len();
+        }
+    }
+    lines.push(line);
+    lines
+}
+
 impl Terminal {
     /// The terminal as the global options want it.
     pub fn new(global: &Global) -> Self {

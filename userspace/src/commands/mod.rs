@@ -2,6 +2,7 @@
 
 //! The commands, one file each.
 
+pub mod doctor;
 pub mod install;
 pub mod layout;
 pub mod prepare;
@@ -17,10 +18,12 @@ pub enum Exit {
     Success,
     /// An error.
     Error,
-    /// The policy is not in effect.
+    /// The policy is not in effect; for `doctor`: an error was found.
     NotInEffect,
     /// There is no GPU that rmcp guards.
     NoGpu,
+    /// `doctor` found what deserves a look, and nothing worse.
+    Warnings,
     /// This kernel cannot have the module: the code with which DKMS skips a kernel.
     Skipped,
 }
@@ -33,6 +36,7 @@ impl Exit {
             Self::Error => 1,
             Self::NotInEffect => 2,
             Self::NoGpu => 3,
+            Self::Warnings => 4,
             Self::Skipped => 77,
         }
     }

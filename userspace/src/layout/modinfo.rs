@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 
-//! The entries of a module's `.modinfo` section: `key=value` strings, each ended by a zero.
+//! The entries of amdgpu's `.modinfo` section that a layout keeps.
 
 use super::LayoutError;
+use crate::modinfo::values;
 
 /// The longest release of a kernel, in bytes (`struct new_utsname`).
 const MAX_RELEASE: usize = 64;
 
 /// The kernel that the module was built for: the first word of its `vermagic`.
 pub(super) fn kernel_release(modinfo: &[u8]) -> Result<String, LayoutError> {
-    let vermagic = value(modinfo, "vermagic").unwrap_or_default();
+    let vermagic = values(modinfo, "vermagic").next().unwrap_or_default();
     let release = vermagic.split(|&byte| byte == b' ').next();
     checked(
         "vermagic",
@@ -20,15 +21,10 @@ pub(super) fn kernel_release(modinfo: &[u8]) -> Result<String, LayoutError> {
 
 /// The checksum of the module's source, if there is one.
 pub(super) fn srcversion(modinfo: &[u8]) -> Result<Option<String>, LayoutError> {
-    value(modinfo, "srcversion")
+    values(modinfo, "srcversion")
+        .next()
         .map(|bytes| checked("srcversion", bytes, "letters and digits"))
         .transpose()
-}
-
-fn value<'a>(modinfo: &'a [u8], key: &str) -> Option<&'a [u8]> {
-    modinfo
-        .split(|&byte| byte == 0)
-        .find_map(|entry| entry.strip_prefix(key.as_bytes())?.strip_prefix(b"="))
 }
 
 /// The value as text, if it can be put into messages and source code as it is.

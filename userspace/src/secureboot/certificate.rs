@@ -2,6 +2,7 @@
 
 //! X.509 certificates, as far as it takes to tell whose key signed a module.
 
+use crate::report::printable;
 use der::asn1::{Ia5StringRef, PrintableStringRef, TeletexStringRef, Utf8StringRef};
 use der::oid::ObjectIdentifier;
 use der::{Decode, DecodePem, Encode, Tag, Tagged};
@@ -13,6 +14,9 @@ use x509_cert::name::Name;
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 /// The extension that identifies a certificate's key.
 const KEY_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.14");
+
+/// The most characters of a name that are shown.
+const LONGEST_NAME: usize = 100;
 
 /// What of a certificate is needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,14 +88,6 @@ pub(super) fn common_name(name: &Name) -> String {
         Tag::Ia5String => Some(Ia5StringRef::try_from(value).ok()?.to_string()),
         _ => None,
     });
-    printable(&text.unwrap_or_else(|| name.to_string()))
-}
-
-/// Text from a file as one short line that does nothing to a terminal.
-fn printable(text: &str) -> String {
-    const LONGEST: usize = 100;
-    text.chars()
-        .take(LONGEST)
-        .map(|c| if c.is_control() { '?' } else { c })
-        .collect()
+    let text = text.unwrap_or_else(|| name.to_string());
+    printable(&text).chars().take(LONGEST_NAME).collect()
 }

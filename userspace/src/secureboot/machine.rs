@@ -72,7 +72,7 @@ impl fmt::Display for SecureBoot {
             Self::Off => f.write_str("off"),
             Self::SetupMode => f.write_str("off (the firmware is in setup mode)"),
             Self::ShimOff => f.write_str("off (shim's validation is disabled)"),
-            Self::NoEfi => f.write_str("none (not started by EFI firmware)"),
+            Self::NoEfi => f.write_str("absent (no EFI firmware)"),
             Self::Unknown(why) => write!(f, "unknown ({why})"),
         }
     }

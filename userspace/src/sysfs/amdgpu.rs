@@ -2,6 +2,7 @@
 
 //! The amdgpu module as sysfs shows it: loaded or not, and the options that touch rmcp's policy.
 
+use super::pci;
 use crate::root::Root;
 use serde::Serialize;
 use std::io;
@@ -29,4 +30,32 @@ pub fn read(root: &Root) -> io::Result<Option<Amdgpu>> {
         noretry: parameter("noretry")?,
         vm_fragment_size: parameter("vm_fragment_size")?,
     }))
+}
+
+/// A GPU's video memory, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// All of it.
+    pub total: u64,
+    /// What the CPU can reach.
+    pub visible: u64,
+}
+
+/// The video memory of the GPU at `bdf`; `None` when amdgpu does not show it.
+///
+/// # Errors
+///
+/// When a file exists but cannot be read.
+pub fn memory(root: &Root, bdf: &str) -> io::Result<Option<Memory>> {
+    let read = |name: &str| -> io::Result<Option<u64>> {
+        let text = root.read(format!("{}/{name}", pci::directory(bdf)))?;
+        Ok(text.and_then(|text| text.parse().ok()))
+    };
+    let (total, visible) = (
+        read("mem_info_vram_total")?,
+        read("mem_info_vis_vram_total")?,
+    );
+    Ok(total
+        .zip(visible)
+        .map(|(total, visible)| Memory { total, visible }))
 }

@@ -4,6 +4,10 @@
 
 pub mod amdgpu;
 pub mod efi;
+pub mod firmware_loader;
+pub mod iommu;
+pub mod kfd;
 pub mod pci;
+pub mod pcie;
 pub mod rmcp;
 pub mod security;

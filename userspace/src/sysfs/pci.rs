@@ -42,6 +42,14 @@ pub struct Gpu {
 }
 
 impl Gpu {
+    /// Whether it is one of the chips that rmcp guards; `None` while that cannot be known.
+    pub fn covered(&self) -> Option<bool> {
+        match self.gc_version {
+            Some(version) => Some(version.chip().is_some()),
+            None => self.cannot_be_covered().then_some(false),
+        }
+    }
+
     /// Whether its driver shows that it is none of the chips that rmcp guards, though its GC
     /// version is not known: radeon drives only older ones, and amdgpu reads the version of every
     /// guarded chip but one.
@@ -107,4 +115,17 @@ fn discovered_gc(root: &Root, device: &str) -> io::Result<Option<GcVersion>> {
         *number = value;
     }
     Ok(Some(GcVersion(version[0], version[1], version[2])))
+}
+
+/// The device file by which programs reach a GPU without owning its display.
+pub fn render_node(root: &Root, bdf: &str) -> Option<String> {
+    let number = drm_node(root, bdf, "renderD")?;
+    Some(format!("/dev/dri/renderD{number}"))
+}
+
+fn drm_node(root: &Root, bdf: &str, kind: &str) -> Option<u32> {
+    let names = root.list(format!("{}/drm", directory(bdf)));
+    names
+        .iter()
+        .find_map(|name| name.strip_prefix(kind)?.parse().ok())
 }

@@ -2,6 +2,7 @@
 
 //! The commands on trees that look like systems.
 
+mod doctor;
 mod install;
 mod status;
 mod support;

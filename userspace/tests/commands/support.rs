@@ -49,6 +49,23 @@ impl Tree {
         self
     }
 
+    /// Writes a file that is not text.
+    pub(crate) fn bytes(&self, absolute: &str, bytes: &[u8]) -> &Self {
+        let path = self.path(absolute);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+        self
+    }
+
+    /// A directory in sysfs under its short name, as a link to where it is.
+    pub(crate) fn link(&self, absolute: &str, target: &str) -> &Self {
+        let path = self.path(absolute);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::create_dir_all(self.path(target)).unwrap();
+        symlink(self.path(target), path).unwrap();
+        self
+    }
+
     /// The module's source as `install` writes it.
     pub(crate) fn source(&self) -> &Self {
         for file in rmcp_kctl::source::FILES {

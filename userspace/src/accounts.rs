@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+
+//! The accounts of a system, as `/etc/passwd` and `/etc/group` name them, and whether one may use a
+//! device.
+
+use crate::root::Root;
+use nix::unistd::{self, AccessFlags};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+/// An account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Its name.
+    pub name: String,
+    /// Its number.
+    pub uid: u32,
+    /// Its first group.
+    pub gid: u32,
+    /// Its home directory.
+    pub home: String,
+    /// The names of all its groups.
+    pub groups: Vec<String>,
+}
+
+/// Every account.
+pub fn users(root: &Root) -> Vec<User> {
+    let groups = groups(root);
+    lines(root, "/etc/passwd")
+        .iter()
+        .filter_map(|line| {
+            let [name, _, uid, gid, _, home, ..] = line.as_slice() else {
+                return None;
+            };
+            let gid = gid.parse().ok()?;
+            Some(User {
+                name: name.clone(),
+                uid: uid.parse().ok()?,
+                gid,
+                home: home.clone(),
+                groups: groups
+                    .iter()
+                    .filter(|group| group.gid == gid || group.members.contains(name))
+                    .map(|group| group.name.clone())
+                    .collect(),
+            })
+        })
+        .collect()
+}
+
+/// Who runs this program; under sudo, who called sudo. `None` when that account is not listed.
+pub fn caller(root: &Root) -> Option<User> {
+    let own = unistd::getuid().as_raw();
+    let sudo = std::env::var("SUDO_UID")
+        .ok()
+        .and_then(|uid| uid.parse().ok());
+    let uid = if own == 0 { sudo.unwrap_or(own) } else { own };
+    users(root).into_iter().find(|user| user.uid == uid)
+}
+
+/// Whether a user may read and write a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Access {
+    /// There is no such device.
+    Missing,
+    /// Yes.
+    Granted,
+    /// No.
+    Denied {
+        /// The group that may, if one may.
+        group: Option<String>,
+        /// Whether the user is in that group already, so that this login is older than that.
+        member: bool,
+    },
+    /// It cannot be told, and why.
+    Unknown(String),
+}
+
+/// Whether the user may read and write the device.
+pub fn access(root: &Root, user: &User, device: &str) -> Access {
+    let path = root.path(device);
+    let metadata = match fs::metadata(&path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Access::Missing,
+        Err(error) => return Access::Unknown(error.to_string()),
+    };
+    let groups = groups(root);
+    let owners = groups.iter().find(|group| group.gid == metadata.gid());
+    let group = owners.map(|group| group.name.clone());
+    let member = group
+        .as_ref()
+        .is_some_and(|group| user.groups.contains(group));
+    let bits = |shift: u32| metadata.mode() >> shift & 6 == 6;
+    let granted = if root.is_running_system() && user.uid == unistd::getuid().as_raw() {
+        // The kernel knows more: access lists, and the groups of this very login.
+        unistd::access(&path, AccessFlags::R_OK | AccessFlags::W_OK).is_ok()
+    } else if user.uid == 0 {
+        true
+    } else if user.uid == metadata.uid() {
+        bits(6)
+    } else if member || user.gid == metadata.gid() {
+        bits(3)
+    } else {
+        bits(0)
+    };
+    if granted {
+        Access::Granted
+    } else {
+        Access::Denied {
+            group: group.filter(|_| bits(3)),
+            member,
+        }
+    }
+}
+
+struct Group {
+    name: String,
+    gid: u32,
+    members: Vec<String>,
+}
+
+fn groups(root: &Root) -> Vec<Group> {
+    lines(root, "/etc/group")
+        .iter()
+        .filter_map(|line| {
+            let [name, _, gid, members, ..] = line.as_slice() else {
+                return None;
+            };
+            Some(Group {
+                name: name.clone(),
+                gid: gid.parse().ok()?,
+                members: members.split(',').map(str::to_owned).collect(),
+            })
+        })
+        .collect()
+}
+
+/// The fields of each line.
+fn lines(root: &Root, path: &str) -> Vec<Vec<String>> {
+    let text = root.read(path).ok().flatten().unwrap_or_default();
+    text.lines()
+        .map(|line| line.split(':').map(str::to_owned).collect())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    const DEVICE: &str = "/device";
+
+    /// A system with a device of this mode, which is in the test's own group, called render.
+    fn tree(mode: u32, render: &str) -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("etc")).unwrap();
+        let device = directory.path().join("device");
+        fs::write(&device, "").unwrap();
+        fs::set_permissions(&device, fs::Permissions::from_mode(mode)).unwrap();
+        let gid = fs::metadata(&device).unwrap().gid();
+        let write = |name: &str, text: &str| {
+            fs::write(directory.path().join("etc").join(name), text).unwrap();
+        };
+        write(
+            "passwd",
+            "root:x:0:0::/root:/bin/sh\nann:x:4242:4242:Ann:/home/ann:/bin/sh\n",
+        );
+        write("group", &format!("render:x:{gid}:{render}\nann:x:4242:\n"));
+        directory
+    }
+
+    fn ann(mode: u32, render: &str) -> Access {
+        let directory = tree(mode, render);
+        let root = Root::new(directory.path());
+        let user = users(&root).into_iter().find(|user| user.name == "ann");
+        access(&root, &user.unwrap(), DEVICE)
+    }
+
+    #[test]
+    fn a_group_opens_a_device_to_its_members() {
+        assert_eq!(ann(0o660, "bob,ann"), Access::Granted);
+        assert_eq!(ann(0o666, ""), Access::Granted);
+        let denied = |group: Option<&str>, member| Access::Denied {
+            group: group.map(str::to_owned),
+            member,
+        };
+        assert_eq!(ann(0o660, "bob"), denied(Some("render"), false));
+        assert_eq!(ann(0o600, "ann"), denied(None, true));
+        assert_eq!(ann(0o606, "ann"), denied(None, true));
+    }
+
+    #[test]
+    fn a_device_that_is_not_there_is_missing() {
+        let directory = tree(0o660, "");
+        let root = Root::new(directory.path());
+        assert_eq!(access(&root, &users(&root)[0], "/none"), Access::Missing);
+        assert_eq!(access(&root, &users(&root)[0], DEVICE), Access::Granted);
+    }
+
+    #[test]
+    fn groups_are_the_first_and_the_others() {
+        let directory = tree(0o660, "ann");
+        let users = users(&Root::new(directory.path()));
+        assert_eq!(users[1].groups, ["render", "ann"]);
+        assert_eq!(users[1].home, "/home/ann");
+    }
+
+    proptest! {
+        #[test]
+        fn no_account_file_panics(passwd: String, group: String) {
+            let directory = tree(0o660, "");
+            fs::write(directory.path().join("etc/passwd"), passwd).unwrap();
+            fs::write(directory.path().join("etc/group"), group).unwrap();
+            users(&Root::new(directory.path()));
+        }
+    }
+}

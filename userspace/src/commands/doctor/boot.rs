@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+
+//! The wiring of the boot: rmcp must be loaded before amdgpu, from the initramfs as well.
+
+use super::finding::{Check, Finding};
+use super::Patient;
+use crate::{dkms, initramfs, modprobe};
+
+const SOFTDEP: Check = Check {
+    name: "load-order",
+    why: "amdgpu programs the GPU when it is loaded; rmcp must be there before",
+    source: "modprobe.d(5), softdep",
+};
+
+const INITRAMFS: Check = Check {
+    name: "initramfs",
+    why: "a machine that loads amdgpu from its initramfs must find rmcp there too",
+    source: "the listing of the image",
+};
+
+pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
+    let mut findings = vec![match modprobe::softdep_file(patient.root) {
+        Some(file) => SOFTDEP.good(format!("{file} loads rmcp before amdgpu")),
+        None if !patient.concerned() => SOFTDEP.note("nothing loads rmcp before amdgpu"),
+        None => SOFTDEP
+            .error("nothing loads rmcp before amdgpu")
+            .mend("rmcp-kctl install"),
+    }];
+    let with_module = patient
+        .kernels
+        .iter()
+        .filter(|release| dkms::state(patient.root, release) == dkms::State::Installed);
+    findings.extend(with_module.map(|release| image(patient, release)));
+    findings
+}
+
+fn image(patient: &Patient, release: &str) -> Finding {
+    let name = patient.name_of(release);
+    if !patient.root.is_running_system() {
+        return INITRAMFS.skipped(format!(
+            "{name}: an image below another root is not listed with this system's tools"
+        ));
+    }
+    match initramfs::contents(patient.root, release) {
+        Ok(None) => INITRAMFS.good(format!("{name} has no initramfs")),
+        Ok(Some(contents)) if !contents.in_order() => INITRAMFS
+            .error(format!(
+                "the initramfs of {name} holds amdgpu.ko but not rmcp.ko"
+            ))
+            .mend("rmcp-kctl install"),
+        Ok(Some(contents)) => INITRAMFS.good(format!(
+            "the initramfs of {name} holds {}",
+            if contents.amdgpu {
+                "amdgpu.ko and rmcp.ko"
+            } else {
+                "no amdgpu.ko: it is loaded later"
+            }
+        )),
+        Err(why) => INITRAMFS.skipped(format!("{name}: {why:#}")),
+    }
+}

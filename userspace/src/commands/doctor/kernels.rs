@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+
+//! Every installed kernel: can it have the module, and does it.
+
+use super::finding::{Check, Finding};
+use super::Patient;
+use crate::dkms;
+use crate::kernel::{Obstacle, Requirements};
+
+const KERNEL: Check = Check {
+    name: "kernel",
+    why: "rmcp is a module in Rust: the kernel must be built with Rust, kprobes and BTF, and its \
+          headers must be there",
+    source: "kernel/requirements.rs of rmcp-kctl",
+};
+
+const TOOLS: Check = Check {
+    name: "tools",
+    why: "the module is built with the very rustc that the kernel was built with, and nothing else",
+    source: "CONFIG_RUSTC_VERSION_TEXT of the kernel",
+};
+
+const DKMS: Check = Check {
+    name: "dkms",
+    why: "a kernel without the module boots unguarded",
+    source: "DKMS's tree /var/lib/dkms/rmcp and /lib/modules",
+};
+
+pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
+    if patient.kernels.is_empty() {
+        return vec![KERNEL.skipped("no kernel with modules is in /lib/modules")];
+    }
+    let examine_one = |release: &String| one(patient, release);
+    patient.kernels.iter().flat_map(examine_one).collect()
+}
+
+fn one(patient: &Patient, release: &str) -> Vec<Finding> {
+    let root = patient.root;
+    let running = patient.is_running(release);
+    let name = patient.name_of(release);
+    let state = dkms::state(root, release);
+    let dkms = match state {
+        dkms::State::Installed => DKMS.good(format!("{name}: {state}")),
+        _ if !patient.concerned() => DKMS.note(format!("{name}: {state}")),
+        _ => DKMS.warning(format!("{name}: {state}")),
+    };
+    let kernel = match Requirements::check(root, release, None) {
+        Ok(kernel) => kernel,
+        // What is built already needs no headers.
+        Err(obstacle) if state == dkms::State::Installed => {
+            return vec![KERNEL.note(format!("{name}: {obstacle}")), dkms];
+        }
+        Err(obstacle @ Obstacle::KernelCannot(_)) => {
+            let found = format!("{name} cannot have rmcp: {obstacle}");
+            return vec![if running && patient.concerned() {
+                KERNEL
+                    .error(found)
+                    .mend("boot a kernel of 7.2 or later with CONFIG_RUST=y")
+            } else {
+                KERNEL.note(found)
+            }];
+        }
+        Err(Obstacle::Missing { what, remedy }) => {
+            let found = format!("{name}: {what}");
+            return vec![if patient.concerned() {
+                KERNEL.warning(found).mend(remedy)
+            } else {
+                KERNEL.note(found)
+            }];
+        }
+    };
+    let mut findings = vec![KERNEL.good(format!("{name} can have rmcp"))];
+    if !root.is_running_system() {
+        findings.push(TOOLS.skipped("the tools below another root are not this system's"));
+    } else {
+        findings.push(match kernel.tools(root) {
+            Ok(_) => TOOLS.good(format!(
+                "{name}: rustc, bindgen, compiler and metadata are there"
+            )),
+            Err(obstacle) if state == dkms::State::Installed => {
+                TOOLS.note(format!("{name}: {obstacle}; the module is built already"))
+            }
+            Err(obstacle) if !patient.concerned() => TOOLS.note(format!("{name}: {obstacle}")),
+            Err(Obstacle::Missing { what, remedy }) => {
+                TOOLS.warning(format!("{name}: {what}")).mend(remedy)
+            }
+            Err(Obstacle::KernelCannot(why)) => TOOLS.warning(format!("{name}: {why}")),
+        });
+    }
+    let mended = state == dkms::State::Installed || !patient.concerned();
+    findings.push(if mended {
+        dkms
+    } else {
+        dkms.mend("rmcp-kctl install")
+    });
+    findings
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+
+//! The loaded module.
+
+use super::finding::{Check, Finding};
+use super::Patient;
+use crate::dkms;
+use crate::sysfs::rmcp;
+
+const MODULE: Check = Check {
+    name: "module",
+    why: "only a loaded module guards anything",
+    source: "/sys/module/rmcp/guard",
+};
+
+pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
+    let module = match rmcp::module(patient.root) {
+        Ok(Some(module)) => module,
+        Ok(None) => return vec![not_loaded(patient)],
+        Err(error) => return vec![MODULE.skipped(format!("{error:#}"))],
+    };
+    let reason = module.reason.as_deref().unwrap_or("no reason given");
+    vec![match module.state.as_deref() {
+        Some("armed") => MODULE.good(format!("rmcp is armed: {reason}")),
+        Some("refused") => MODULE
+            .error(format!("rmcp refused: {reason}"))
+            .mend("rmcp-kctl install, which builds it for this amdgpu")
+            .mend("reboot"),
+        Some("report-only") => MODULE
+            .warning(format!("rmcp only reports and changes nothing: {reason}"))
+            .mend(
+                "take enforce=0 out of modprobe.d and rmcp.enforce=0 off the kernel command line",
+            ),
+        _ => MODULE.skipped("rmcp is loaded but does not say its state"),
+    }]
+}
+
+fn not_loaded(patient: &Patient) -> Finding {
+    if !patient.concerned() {
+        return MODULE.note("rmcp is not loaded");
+    }
+    let installed = patient
+        .running
+        .as_deref()
+        .is_some_and(|release| dkms::state(patient.root, release) == dkms::State::Installed);
+    if installed {
+        MODULE
+            .error("rmcp is installed for the running kernel but not loaded")
+            .mend("reboot")
+            .mend("if it is not loaded then either: modprobe rmcp; dmesg | grep -i rmcp")
+    } else {
+        MODULE
+            .error("rmcp is not loaded, nor installed for the running kernel")
+            .mend("rmcp-kctl install")
+            .mend("reboot")
+    }
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+
+//! Secure Boot: will this machine load the module, and what lockdown closes.
+
+use super::finding::{Check, Finding};
+use super::Patient;
+use crate::secureboot::{self, Machine, SecureBoot};
+
+const SECURE_BOOT: Check = Check {
+    name: "secure-boot",
+    why: "under lockdown a kernel loads only modules that are signed with a key it trusts",
+    source: "kernel/module/signing.c, module_sig_check; security/integrity/platform_certs",
+};
+
+const LOCKDOWN: Check = Check {
+    name: "lockdown",
+    why: "a locked-down kernel does not open debugfs files that know ioctl, such as amdgpu_regs2; \
+          amdgpu_regs, which only knows read, it opens for reading",
+    source: "fs/debugfs/file.c, debugfs_locked_down; amdgpu_debugfs.c",
+};
+
+pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
+    let machine = match Machine::read(patient.root) {
+        Ok(machine) => machine,
+        Err(error) => return vec![SECURE_BOOT.skipped(error.to_string())],
+    };
+    let mut findings = Vec::new();
+    for release in &patient.kernels {
+        let name = patient.name_of(release);
+        let Some(verdict) = secureboot::judge(patient.root, &machine, release) else {
+            continue;
+        };
+        let found = format!(
+            "{name}, Secure Boot {}: {}",
+            machine.secure_boot, verdict.why
+        );
+        findings.push(match verdict.loads {
+            Some(true) => SECURE_BOOT.good(found),
+            Some(false) => SECURE_BOOT
+                .error(format!("the module will be refused. {found}"))
+                .mend_all(verdict.steps),
+            None => SECURE_BOOT.skipped(found),
+        });
+    }
+    if findings.is_empty() {
+        let state = &machine.secure_boot;
+        findings.push(SECURE_BOOT.note(match state {
+            SecureBoot::On => format!("Secure Boot is {state}: what DKMS builds must be signed"),
+            _ => format!("Secure Boot is {state}; no module is installed to look at"),
+        }));
+    }
+    findings.push(lockdown(&machine));
+    findings
+}
+
+fn lockdown(machine: &Machine) -> Finding {
+    match machine.lockdown {
+        None => LOCKDOWN.skipped("the kernel does not show its lockdown (securityfs)"),
+        Some(level) if level.closes_debugfs_ioctl() => LOCKDOWN.note(format!(
+            "lockdown is {level}: verify reads registers through amdgpu_regs, not amdgpu_regs2"
+        )),
+        Some(level) => LOCKDOWN.good(format!("lockdown is {level}")),
+    }
+}
