@@ -17,6 +17,8 @@ pub struct User {
     pub uid: u32,
     /// Its first group.
     pub gid: u32,
+    /// Whose it is.
+    pub full_name: String,
     /// Its home directory.
     pub home: String,
     /// The names of all its groups.
@@ -29,7 +31,7 @@ pub fn users(root: &Root) -> Vec<User> {
     lines(root, "/etc/passwd")
         .iter()
         .filter_map(|line| {
-            let [name, _, uid, gid, _, home, ..] = line.as_slice() else {
+            let [name, _, uid, gid, full_name, home, ..] = line.as_slice() else {
                 return None;
             };
             let gid = gid.parse().ok()?;
@@ -37,6 +39,7 @@ pub fn users(root: &Root) -> Vec<User> {
                 name: name.clone(),
                 uid: uid.parse().ok()?,
                 gid,
+                full_name: full_name.clone(),
                 home: home.clone(),
                 groups: groups
                     .iter()
@@ -46,6 +49,12 @@ pub fn users(root: &Root) -> Vec<User> {
             })
         })
         .collect()
+}
+
+/// The name and the number of every group.
+pub fn group_names(root: &Root) -> Vec<(String, u32)> {
+    let groups = groups(root).into_iter();
+    groups.map(|group| (group.name, group.gid)).collect()
 }
 
 /// Who runs this program; under sudo, who called sudo. `None` when that account is not listed.

@@ -75,6 +75,9 @@ pub struct Doctor {
     /// Whose access and environment to look at [default: who runs this, or who called sudo]
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
+    /// Write a report for a bug tracker as well, without names, serial numbers and the like
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
 }
 
 /// Options of `install`.

@@ -24,6 +24,7 @@ pub mod layout;
 pub mod modinfo;
 pub mod modprobe;
 pub mod process;
+pub mod redaction;
 pub mod report;
 pub mod rocm;
 pub mod root;

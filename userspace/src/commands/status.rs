@@ -114,7 +114,12 @@ pub fn run(root: &Root, terminal: &Terminal) -> Result<Exit> {
 }
 
 impl Status {
-    fn read(root: &Root) -> Result<Self> {
+    /// Reads the system.
+    ///
+    /// # Errors
+    ///
+    /// When something in /sys exists but cannot be read or is not of the documented form.
+    pub fn read(root: &Root) -> Result<Self> {
         let module = rmcp::module(root)?;
         let amdgpu = amdgpu::read(root)?;
         let mut gpus = Vec::new();

@@ -19,6 +19,9 @@ pub struct Verdict {
     pub why: String,
     /// What to do, in order.
     pub steps: Vec<String>,
+    /// The names of the signers, which may be those of people.
+    #[serde(skip)]
+    pub signers: Vec<String>,
 }
 
 impl Verdict {
@@ -39,6 +42,7 @@ impl Verdict {
             loads,
             why: why.into(),
             steps,
+            signers: Vec::new(),
         }
     }
 }
@@ -55,13 +59,17 @@ pub fn judge(root: &Root, machine: &Machine, release: &str) -> Option<Verdict> {
         let amdgpu = kernel_file::read(&kernel::amdgpu_module(root, release)?).ok()?;
         signature::signers(&amdgpu).ok()
     };
-    Some(decide(
-        machine,
-        release,
-        config.as_ref(),
-        signature::signers(&module),
-        kernels_own,
-    ))
+    let signature = signature::signers(&module);
+    let names = signature
+        .iter()
+        .flatten()
+        .filter_map(|signer| match &signer.key {
+            KeyId::Certificate { name, .. } => Some(name.clone()),
+            KeyId::Subject(_) => None,
+        });
+    let signers = names.collect();
+    let verdict = decide(machine, release, config.as_ref(), signature, kernels_own);
+    Some(Verdict { signers, ..verdict })
 }
 
 /// The decision, by the order of the kernel's `module_sig_check`.

@@ -32,6 +32,18 @@ pub fn read(root: &Root) -> io::Result<Option<Amdgpu>> {
     }))
 }
 
+/// Every parameter of the loaded amdgpu that this user may read, with its value.
+pub fn parameters(root: &Root) -> Vec<(String, String)> {
+    const PARAMETERS: &str = "/sys/module/amdgpu/parameters";
+    let names = root.list(PARAMETERS).into_iter();
+    names
+        .filter_map(|name| {
+            let value = root.read(format!("{PARAMETERS}/{name}")).ok()??;
+            Some((name, value))
+        })
+        .collect()
+}
+
 /// A GPU's video memory, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Memory {

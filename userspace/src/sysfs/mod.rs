@@ -5,6 +5,7 @@
 pub mod amdgpu;
 pub mod efi;
 pub mod firmware_loader;
+pub mod identity;
 pub mod iommu;
 pub mod kfd;
 pub mod pci;

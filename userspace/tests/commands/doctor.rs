@@ -668,3 +668,205 @@ fn every_finding_says_why_it_matters_and_where_to_read_so() {
         }
     }
 }
+
+/// What is private, as a report would show it.
+const PRIVATE: [&str; 18] = [
+    "annsbox",
+    "example.org",
+    "ann",
+    "Ann",
+    "Smithers",
+    "bobby",
+    "secretproject",
+    "Secret Work",
+    "acme",
+    "5b8a7f6e5d4c3b2a190817263544aabb",
+    "SER1AL42",
+    "4c4c4544-0038",
+    "aa:bb:cc:dd:ee:01",
+    "deadbeefcafef00d",
+    "d3adb33f-1111",
+    "topsecret",
+    "intranet",
+    "/home/",
+];
+
+/// Puts what is private wherever doctor looks, and where it does not.
+fn plant(tree: &Tree) {
+    let gid = fs::metadata(tree.path("/dev/kfd")).unwrap().gid();
+    let torch = "/home/ann/Secret Work/lib/python3.12/site-packages/torch";
+    let version = "__version__ = '2.5.1'\ncuda: Optional[str] = '12.4'";
+    let gpu = format!("/sys/bus/pci/devices/{BDF}");
+    tree.write("/proc/sys/kernel/hostname", "annsbox")
+        .write("/etc/hostname", "annsbox")
+        .write("/etc/hosts", "127.0.1.1 annsbox.example.org annsbox\n10.0.0.1 intranet")
+        .write("/etc/machine-id", "5b8a7f6e5d4c3b2a190817263544aabb")
+        .write(
+            "/proc/cmdline",
+            "root=UUID=d3adb33f-1111-2222-3333-444455556666 user=ann amdgpu.noretry=0 ip=intranet",
+        )
+        .write("/sys/class/dmi/id/product_serial", "SER1AL42")
+        .write("/sys/class/dmi/id/product_uuid", "4c4c4544-0038-4d10-8051-b1c04f4a3132")
+        .write("/sys/class/net/eth0/address", "aa:bb:cc:dd:ee:01")
+        .write(&format!("{gpu}/unique_id"), "deadbeefcafef00d")
+        .write(
+            "/etc/passwd",
+            "ann:x:4242:4242:Ann Smithers,Room 1:/home/ann:/bin/bash\nbobby:x:4343:4343::/srv/people/bobby:/bin/sh",
+        )
+        .write("/etc/group", &format!("acme:x:{}:", gid.max(4000)))
+        .write("/etc/fstab", "UUID=d3adb33f-1111-2222-3333-444455556666 / ext4")
+        .write(
+            "/etc/environment",
+            "HSA_OVERRIDE_GFX_VERSION=topsecret\nHSA_DISABLE_CACHE=topsecret\nHSA_TOOLS_LIB=/home/ann/secretproject/x.so",
+        )
+        .write("/home/ann/.bashrc", "HSA_DISABLE_CACHE=1 # topsecret\nAPI_KEY=topsecret")
+        .write("/home/ann/.config/environment.d/Secret Work.conf", "HSA_DISABLE_CACHE=1")
+        .write(
+            "/home/ann/secretproject/lib/python3.12/site-packages/torch/version.py",
+            version,
+        )
+        .write(&format!("{torch}/version.py"), version)
+        .write(&format!("{torch}/lib/rocblas/library/gfx1030"), "")
+        .write("/etc/modprobe.d/ann.conf", "softdep amdgpu pre: rmcp\noptions x key=topsecret")
+        .remove("/etc/modprobe.d/rmcp.conf")
+        .write("/etc/dkms/framework.conf", "mok_certificate=/srv/people/bobby/topsecret.der")
+        .guard(BDF, "state", "refused")
+        .guard(BDF, "reason", "no such thing at annsbox in 5b8a7f6e5d4c3b2a190817263544aabb")
+        .write("/sys/module/amdgpu/parameters/virtual_display", "aa:bb:cc:dd:ee:01")
+        .write("/sys/kernel/security/lockdown", "none [integrity] confidentiality");
+    mode(tree, "/dev/kfd", 0o600);
+}
+
+#[test]
+fn a_report_tells_much_and_nothing_private() {
+    let tree = healthy();
+    plant(&tree);
+    let path = tree.path("/report.txt");
+    let seen = tree.run(&[
+        "doctor",
+        "--user",
+        "ann",
+        "--report",
+        path.to_str().unwrap(),
+    ]);
+    assert_eq!(seen.code, 2, "{seen:?}");
+    // What is taken out of the report is on the screen.
+    for shown in [
+        "/home/ann/.bashrc",
+        "Secret Work",
+        "ann may not use",
+        "ann.conf",
+    ] {
+        assert!(seen.out.contains(shown), "{shown}: {}", seen.out);
+    }
+    let report = fs::read_to_string(path).unwrap();
+    let joined = report.split_whitespace().collect::<Vec<_>>().join(" ");
+    for private in PRIVATE {
+        let word = |c: char| c.is_alphanumeric();
+        let leaks = joined.match_indices(private).any(|(at, _)| {
+            let (before, after) = (&joined[..at], &joined[at + private.len()..]);
+            !private.ends_with(word) || !(before.ends_with(word) || after.starts_with(word))
+        });
+        assert!(!leaks, "{private}: {report}");
+    }
+    for told in [
+        "command line: amdgpu.noretry=0 (and 3 other words)",
+        "7.2.12+test",
+        "Navi10",
+        "noretry=-1",
+        "\"verdict\": \"not-in-effect\"",
+        "ERROR    gpu ",
+        "== status",
+    ] {
+        assert!(report.contains(told), "{told}: {report}");
+    }
+    for line in report.split("== status").next().unwrap().lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_an_error() {
+    let tree = healthy();
+    let seen = tree.run(&["doctor", "--report", "/proc/none/report"]);
+    assert_eq!(seen.code, 1, "{seen:?}");
+}
+
+/// Files that doctor reads, each with something in it that it should have a hard time with.
+fn hostile(tree: &Tree, seed: usize) {
+    const NASTY: [&[u8]; 8] = [
+        b"",
+        b"\0\0\0\0",
+        b"\xff\xfe\xfd",
+        b"99999999999999999999999999",
+        b"-1 -1\n= =\n::::\n\"'\\$`",
+        b"a:b:c:d:e:f:g\na=b\nsimd_count 1\nlocation_id 18446744073709551615",
+        b"~Module signature appended~\n",
+        b"\x1b[31m\x1b]0;x\x07",
+    ];
+    let gpu = format!("/sys/bus/pci/devices/{BDF}");
+    let files = [
+        "/proc/cmdline",
+        "/proc/sys/kernel/osrelease",
+        "/proc/sys/kernel/hostname",
+        "/sys/kernel/security/lockdown",
+        "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c",
+        "/sys/firmware/efi/efivars/MokListRT-605dab50-e046-4300-abb6-3dd810dd8b23",
+        "/var/lib/dkms/mok.pub",
+        "/etc/dkms/framework.conf",
+        "/etc/group",
+        "/etc/environment",
+        "/etc/os-release",
+        "/home/ann/.profile",
+        "/var/lib/dpkg/status",
+        "/opt/rocm/.info/version",
+        "/usr/lib/python3/dist-packages/torch/version.py",
+        "/sys/module/rmcp/guard/state",
+    ];
+    let modules = format!("/lib/modules/{RELEASE}");
+    let more = [
+        format!("{modules}/updates/dkms/rmcp.ko"),
+        format!("{modules}/build/.config"),
+        format!("{modules}/kernel/drivers/gpu/drm/amd/amdgpu/amdgpu.ko"),
+        format!("{gpu}/config"),
+        format!("{gpu}/iommu_group/type"),
+        format!("{gpu}/mem_info_vram_total"),
+        format!("{gpu}/rmcp/noretry"),
+        format!("{NODE}/properties"),
+        format!("{NODE}/io_links/0/properties"),
+    ];
+    let all = files.iter().map(|&file| file.to_owned()).chain(more);
+    for (i, file) in all.enumerate() {
+        // Not all of them at once: one that is refused early hides the others.
+        let at = (seed + 3 * i) % (NASTY.len() + 8);
+        if let Some(bytes) = NASTY.get(at) {
+            tree.bytes(&file, bytes);
+        }
+    }
+}
+
+#[test]
+fn no_hostile_tree_makes_it_panic() {
+    for seed in 0..16 {
+        let tree = healthy();
+        hostile(&tree, seed);
+        for arguments in [&["doctor"][..], &["doctor", "--user", "ann", "--json"]] {
+            let seen = tree.run(arguments);
+            assert!([0, 2, 3, 4].contains(&seen.code), "{seed}: {seen:?}");
+            assert!(!seen.out.contains('\u{1b}'), "{seed}: {seen:?}");
+        }
+    }
+    // Directories where files should be.
+    let tree = healthy();
+    for file in [
+        "/etc/environment",
+        "/proc/cmdline",
+        "/etc/hostname",
+        "/var/lib/dkms/mok.pub",
+    ] {
+        let _ = fs::remove_file(tree.path(file));
+        fs::create_dir_all(tree.path(file)).unwrap();
+    }
+    let seen = tree.run(&["doctor", "--user", "ann"]);
+    assert!([0, 2, 4].contains(&seen.code), "{seen:?}");
+}

@@ -46,6 +46,9 @@ pub(super) struct Finding {
     pub(super) mend: Vec<String>,
     /// Where to read about it.
     pub(super) source: &'static str,
+    /// Phrases in what was found that a report must not hold.
+    #[serde(skip)]
+    pub(super) private: Vec<String>,
 }
 
 impl Check {
@@ -57,6 +60,7 @@ impl Check {
             why: self.why,
             mend: Vec::new(),
             source: self.source,
+            private: Vec::new(),
         }
     }
 
@@ -91,6 +95,12 @@ impl Finding {
     /// The same with several things to do about it.
     pub(super) fn mend_all(mut self, steps: impl IntoIterator<Item = String>) -> Self {
         self.mend.extend(steps);
+        self
+    }
+
+    /// The same with phrases that a report must not hold.
+    pub(super) fn private(mut self, phrases: impl IntoIterator<Item = String>) -> Self {
+        self.private.extend(phrases);
         self
     }
 }

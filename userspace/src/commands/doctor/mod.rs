@@ -12,6 +12,7 @@ mod gpus;
 mod kernels;
 mod module;
 mod pcie;
+mod report;
 mod rocm;
 mod screen;
 mod secure_boot;
@@ -68,10 +69,18 @@ const CHECKS: [fn(&Patient) -> Vec<Finding>; 10] = [
 ///
 /// # Errors
 ///
-/// When the user that is asked for does not exist. What a check cannot read it skips.
+/// When the user that is asked for does not exist, or the report cannot be written. What a check
+/// cannot read it skips.
 pub fn run(root: &Root, terminal: &Terminal, args: &cli::Doctor) -> Result<Exit> {
     let patient = Patient::receive(root, args.user.as_deref())?;
     let (examination, exit) = Examination::of(&patient);
+    if let Some(path) = &args.report {
+        report::write(&patient, &examination, path)?;
+        terminal.progress(&format!(
+            "{} holds nothing that was recognised as private; read it before you send it",
+            path.display()
+        ));
+    }
     if terminal.json() {
         terminal.document(&examination)?;
     } else {

@@ -40,9 +40,13 @@ pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
         });
     }
     for pytorch in &found {
-        findings.push(built_for(pytorch));
+        // The directory of somebody's work may say what it is.
+        let place = Some(&pytorch.place).filter(|place| !place.starts_with("/usr/"));
+        let private = || place.cloned();
+        findings.push(built_for(pytorch).private(private()));
         if let Some(targets) = rocm::rocblas_of(patient.root, pytorch) {
-            findings.extend(kernels(patient, &pytorch.place, &targets));
+            let kernels = kernels(patient, &pytorch.place, &targets).into_iter();
+            findings.extend(kernels.map(|finding| finding.private(private())));
         }
     }
     findings

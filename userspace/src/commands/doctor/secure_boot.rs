@@ -34,13 +34,16 @@ pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
             "{name}, Secure Boot {}: {}",
             machine.secure_boot, verdict.why
         );
-        findings.push(match verdict.loads {
+        let finding = match verdict.loads {
             Some(true) => SECURE_BOOT.good(found),
             Some(false) => SECURE_BOOT
                 .error(format!("the module will be refused. {found}"))
                 .mend_all(verdict.steps),
             None => SECURE_BOOT.skipped(found),
-        });
+        };
+        // A path that somebody chose may say who.
+        let path = Some(&machine.signing_key.path).filter(|path| !path.starts_with("/var/lib/"));
+        findings.push(finding.private(verdict.signers).private(path.cloned()));
     }
     if findings.is_empty() {
         let state = &machine.secure_boot;

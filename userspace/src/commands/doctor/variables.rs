@@ -195,15 +195,21 @@ pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
         findings.push(ENVIRONMENT.skipped(format!("no home directory was looked into: {why}")));
     }
     let unread = environment.unread.iter();
-    findings.extend(unread.map(|why| ENVIRONMENT.skipped(why.clone())));
+    findings.extend(unread.map(|why| ENVIRONMENT.skipped(why.clone()).private([why.clone()])));
     let before = findings.len();
     for variable in &environment.variables {
-        if is_override(&variable.name) {
-            findings.push(override_finding(patient, variable));
-        }
-        for known in KNOWN.iter().filter(|known| known.name == variable.name) {
-            findings.extend(known.finding(patient, variable));
-        }
+        let of_override = is_override(&variable.name).then(|| override_finding(patient, variable));
+        let known = KNOWN.iter().filter(|known| known.name == variable.name);
+        let found = known
+            .filter_map(|known| known.finding(patient, variable))
+            .chain(of_override);
+        // Without the line, so that what is left says that it is a file of somebody's.
+        let file = variable
+            .place
+            .rsplit_once(':')
+            .map(|(file, _)| file.to_owned());
+        let private = file.filter(|file| file.contains(' '));
+        findings.extend(found.map(|finding| finding.private(private.clone())));
     }
     if findings.len() == before {
         findings.push(ENVIRONMENT.good(format!(
