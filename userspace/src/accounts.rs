@@ -3,8 +3,9 @@
 //! The accounts of a system, as `/etc/passwd` and `/etc/group` name them, and whether one may use a
 //! device.
 
+use crate::access_list;
 use crate::root::Root;
-use nix::unistd::{self, AccessFlags};
+use rustix::process::getuid;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
@@ -59,7 +60,7 @@ pub fn group_names(root: &Root) -> Vec<(String, u32)> {
 
 /// Who runs this program; under sudo, who called sudo. `None` when that account is not listed.
 pub fn caller(root: &Root) -> Option<User> {
-    let own = unistd::getuid().as_raw();
+    let own = getuid().as_raw();
     let sudo = std::env::var("SUDO_UID")
         .ok()
         .and_then(|uid| uid.parse().ok());
@@ -96,18 +97,28 @@ pub fn access(root: &Root, user: &User, device: &str) -> Access {
     let groups = groups(root);
     let owners = groups.iter().find(|group| group.gid == metadata.gid());
     let group = owners.map(|group| group.name.clone());
-    let member = group
-        .as_ref()
-        .is_some_and(|group| user.groups.contains(group));
+    let in_groups = groups
+        .iter()
+        .filter(|group| user.groups.contains(&group.name))
+        .map(|group| group.gid)
+        .chain([user.gid]);
+    let gids: Vec<u32> = in_groups.collect();
+    let member = gids.contains(&metadata.gid());
     let bits = |shift: u32| metadata.mode() >> shift & 6 == 6;
-    let granted = if root.is_running_system() && user.uid == unistd::getuid().as_raw() {
-        // The kernel knows more: access lists, and the groups of this very login.
-        unistd::access(&path, AccessFlags::R_OK | AccessFlags::W_OK).is_ok()
+    let granted = if root.is_running_system() && user.uid == getuid().as_raw() {
+        // The kernel knows more: the groups of this very login.
+        rustix::fs::access(
+            &path,
+            rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK,
+        )
+        .is_ok()
     } else if user.uid == 0 {
         true
     } else if user.uid == metadata.uid() {
         bits(6)
-    } else if member || user.gid == metadata.gid() {
+    } else if let Some(list) = access_list::read(&path) {
+        list.grants(user.uid, metadata.gid(), &gids)
+    } else if member {
         bits(3)
     } else {
         bits(0)

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod access_list;
 pub mod accounts;
 pub mod btf;
 pub mod cli;

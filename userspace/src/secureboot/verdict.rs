@@ -92,7 +92,13 @@ pub(super) fn decide(
     };
     let demand = match machine.demand(release, config) {
         Demand::Signed(why) => why,
-        Demand::Nothing => return Verdict::loads("the kernel demands no signature"),
+        Demand::Nothing => {
+            let signed = signers.first().map_or_else(
+                || "the module is not signed".to_owned(),
+                |signer| format!("the module is signed with {}", signer.key),
+            );
+            return Verdict::loads(format!("the kernel demands no signature; {signed}"));
+        }
         Demand::Unknown(why) => return Verdict::unknown(why),
     };
     let enrol = || enrol(machine);

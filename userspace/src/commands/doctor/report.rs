@@ -45,11 +45,14 @@ fn text(patient: &Patient, examination: &Examination, redactor: &Redactor) -> St
         text += &format!("\n== {title}\n{}\n", body.trim_end());
     };
     section("system", &redactor.redact(&system(patient)));
-    let parameters: String = amdgpu::parameters(patient.root)
+    let parameters: Vec<String> = amdgpu::parameters(patient.root)
         .iter()
-        .map(|(name, value)| format!("{name}={value}\n"))
+        .map(|(name, value)| format!("{name}={value}"))
         .collect();
-    section("amdgpu's parameters", &redactor.redact(&parameters));
+    section(
+        "amdgpu's parameters",
+        &redactor.redact(&parameters.join("\n")),
+    );
     section("doctor", &doctor(examination, redactor));
     let status = match Status::read(patient.root) {
         Ok(status) => serde_json::to_string_pretty(&status).unwrap_or_default(),
