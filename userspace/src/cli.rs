@@ -58,6 +58,9 @@ pub enum Command {
     Install(Install),
     /// Undo what install did
     Uninstall(Uninstall),
+    /// Check, list and mend the parameters of amdgpu and rmcp
+    #[command(subcommand)]
+    Params(Params),
     /// Show where the fields of a kernel's amdgpu are, or write them for the module's build
     Layout(Layout),
     /// Make a kernel ready for the module's build (DKMS calls this)
@@ -78,6 +81,39 @@ pub struct Doctor {
     /// Write a report for a bug tracker as well, without names, serial numbers and the like
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+}
+
+/// What to do about parameters.
+#[derive(Debug, Subcommand)]
+pub enum Params {
+    /// Find settings that do not do what they look like, and show the change that mends them
+    ///
+    /// Looks at modprobe.d (all five directories, as modprobe reads them), at the kernel's command
+    /// line, at GRUB's and kernel-install's files for the next one, and at what the loaded modules
+    /// have. amdgpu's parameters are those that each installed kernel's own amdgpu.ko names. A check
+    /// that cannot be made is named with the reason. Exit codes: 0 nothing has to be done (there may
+    /// be notes); 1 an error; 2 there are errors or warnings to act on.
+    Check,
+    /// Make the change that 'params check' shows
+    ///
+    /// Each file is replaced as a whole; what it was is kept beside it as FILE.rmcp-old, or with a
+    /// number after that if there is one already: no kept file is ever overwritten. Files of packages
+    /// stay as they are: the changed one is written to /etc/modprobe.d, where it takes their place.
+    /// What a person has to decide is left alone. Exit codes: 0 done, or nothing to do; 1 an error.
+    Fix(ParamsFix),
+    /// Show every setting, where it is made, which one wins, and what the loaded module has
+    List,
+}
+
+/// Options of `params fix`.
+#[derive(Debug, Args)]
+pub struct ParamsFix {
+    /// Print the change and make none
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask before the first change
+    #[arg(short, long)]
+    pub yes: bool,
 }
 
 /// Options of `install`.

@@ -10,7 +10,9 @@ pub mod access_list;
 pub mod accounts;
 pub mod btf;
 pub mod cli;
+pub mod cmdline;
 pub mod commands;
+pub mod cpio;
 pub mod dkms;
 pub mod elf;
 pub mod environment;
@@ -24,6 +26,7 @@ pub mod kernel_file;
 pub mod layout;
 pub mod modinfo;
 pub mod modprobe;
+pub mod params;
 pub mod process;
 pub mod redaction;
 pub mod report;
@@ -34,6 +37,7 @@ pub mod shell;
 pub mod source;
 pub mod steps;
 pub mod sysfs;
+pub mod traced;
 
 /// The hash that ties a layout to one amdgpu, shared with the kernel module.
 #[path = "../../kmod/fingerprint.rs"]

@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         Command::Doctor(args) => commands::doctor::run(&root, &terminal, args),
         Command::Install(args) => commands::install::run(&root, &terminal, args),
         Command::Uninstall(args) => commands::uninstall::run(&root, &terminal, args),
+        Command::Params(what) => commands::params::run(&root, &terminal, what),
         Command::Layout(args) => commands::layout::run(&root, &terminal, args),
         Command::Prepare(args) => commands::prepare::run(&root, &terminal, args),
     };

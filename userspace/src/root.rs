@@ -33,9 +33,19 @@ impl Root {
     ///
     /// Any failure but that of a missing file, with the path in the message.
     pub fn read(&self, absolute: impl AsRef<Path>) -> io::Result<Option<String>> {
+        let text = self.read_whole(absolute)?;
+        Ok(text.map(|text| text.trim_end().to_owned()))
+    }
+
+    /// A file's text with every blank and line break in it; `None` when there is no such file.
+    ///
+    /// # Errors
+    ///
+    /// Any failure but that of a missing file, with the path in the message.
+    pub fn read_whole(&self, absolute: impl AsRef<Path>) -> io::Result<Option<String>> {
         let path = self.path(absolute);
         match fs::read(&path) {
-            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).trim_end().to_owned())),
+            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
             Err(error)
                 if matches!(
                     error.kind(),

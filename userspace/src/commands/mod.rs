@@ -5,6 +5,7 @@
 pub mod doctor;
 pub mod install;
 pub mod layout;
+pub mod params;
 pub mod prepare;
 pub mod status;
 pub mod uninstall;
@@ -18,7 +19,8 @@ pub enum Exit {
     Success,
     /// An error.
     Error,
-    /// The policy is not in effect; for `doctor`: an error was found.
+    /// The policy is not in effect; for `doctor`: an error was found; for `params`: something has to
+    /// be done.
     NotInEffect,
     /// There is no GPU that rmcp guards.
     NoGpu,

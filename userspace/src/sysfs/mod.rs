@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 
-//! What the kernel says in /sys: this folder and nothing else in user space knows its paths.
+//! What the kernel says in /sys and of its command line: this folder and nothing else in user space
+//! knows those paths.
 
 pub mod amdgpu;
+pub mod cmdline;
 pub mod efi;
 pub mod firmware_loader;
 pub mod identity;
 pub mod iommu;
 pub mod kfd;
+pub mod module;
 pub mod pci;
 pub mod pcie;
 pub mod rmcp;

@@ -117,6 +117,38 @@ impl Tree {
             .write(&format!("{parameters}/vm_fragment_size"), vm_fragment_size)
     }
 
+    /// An amdgpu.ko with these parameters, each a name, its type and its line of help; `messages` is
+    /// what its code prints.
+    pub(crate) fn amdgpu_ko(&self, parameters: &[(&str, &str, &str)], messages: &str) -> &Self {
+        let mut modinfo = String::new();
+        for (name, kind, help) in parameters {
+            modinfo += &format!("parm={name}:{help}\0parmtype={name}:{kind}\0");
+        }
+        let sections = [
+            (".modinfo", modinfo.as_bytes()),
+            (".rodata", messages.as_bytes()),
+        ];
+        let path = self.path(&format!(
+            "/lib/modules/{RELEASE}/kernel/drivers/gpu/drm/amd/amdgpu/amdgpu.ko"
+        ));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, crate::elf::elf(&sections)).unwrap();
+        self
+    }
+
+    /// The initramfs of the kernel, with these files.
+    pub(crate) fn initramfs(&self, files: &[(&str, &str)]) -> &Self {
+        let path = self.path(&format!("/boot/initrd.img-{RELEASE}"));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, crate::cpio::archive(files)).unwrap();
+        self
+    }
+
+    /// rmcp as DKMS installs it.
+    pub(crate) fn rmcp_installed(&self) -> &Self {
+        self.write(&format!("/lib/modules/{RELEASE}/updates/dkms/rmcp.ko"), "")
+    }
+
     /// A loaded rmcp with default parameters.
     pub(crate) fn rmcp(&self, state: &str, reason: &str) -> &Self {
         self.write("/sys/module/rmcp/version", "1.0")

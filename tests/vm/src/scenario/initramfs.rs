@@ -2,7 +2,7 @@
 
 //! A machine that loads amdgpu from its initramfs finds rmcp there too, and loads it first.
 
-use super::boot;
+use super::{boot, params};
 use crate::vm::Vm;
 use anyhow::{ensure, Context, Result};
 
@@ -19,5 +19,5 @@ pub(super) fn rmcp_is_in_it(vm: &mut Vm) -> Result<()> {
         line_with("Initialized amdgpu")? < line_with("systemd[1]: Inserted module 'autofs4'")?,
         "amdgpu was not loaded from the initramfs, so that this shows nothing"
     );
-    Ok(())
+    params::set_after_the_image_was_made(vm)
 }

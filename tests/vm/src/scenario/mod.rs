@@ -17,6 +17,7 @@ mod mtype;
 mod order;
 mod package;
 mod parameter;
+mod params;
 mod probes_off;
 mod rebind;
 mod reboot;
@@ -122,6 +123,7 @@ const ALL: &[Scenario] = &[
         mtype::cc_leaves_as_nc,
     ),
     scenario("parameter", On::Any, None, parameter::out_of_range),
+    scenario("params", On::Any, None, params::folklore),
     scenario("order", On::Any, None, order::amdgpu_first),
     scenario("reload", On::Any, None, reload::twenty_times),
     scenario("modes", On::Any, None, modes::change_what_is_done),

@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: MIT
 
-//! modprobe.d: the file that loads rmcp before amdgpu, and whether one is in force.
+//! modprobe.d: what it says, and the file that loads rmcp before amdgpu.
+
+mod config;
+mod directive;
+mod softdep;
+
+pub use config::{Config, Unused, DIRECTORIES};
+pub use directive::{parse, underscores, Directive, Kind};
+pub use softdep::{matches, Softdep};
 
 use crate::root::Root;
 
@@ -13,14 +21,6 @@ pub const CONTENT: &str = "\
 # Loads rmcp before amdgpu. Where rmcp is missing or fails, amdgpu is loaded all the same.
 softdep amdgpu pre: rmcp
 ";
-
-/// The directories that modprobe reads, the first of a file's name winning.
-const DIRECTORIES: [&str; 4] = [
-    "/etc/modprobe.d",
-    "/run/modprobe.d",
-    "/usr/local/lib/modprobe.d",
-    "/usr/lib/modprobe.d",
-];
 
 /// The file's text with the softdep: whatever else the user has in it stays.
 pub fn with_softdep(existing: Option<&str>) -> String {
@@ -40,42 +40,27 @@ pub fn without_softdep(existing: &str) -> Option<String> {
     (!text.trim().is_empty()).then(|| text + "\n")
 }
 
-/// The file with a softdep of amdgpu on rmcp, or `None`. A file that this user may not read counts
-/// as having none.
+/// The file whose line loads rmcp before amdgpu, or `None`. Of several softdep lines of amdgpu only
+/// the first is in force. A file that this user may not read counts as having none.
 pub fn softdep_file(root: &Root) -> Option<String> {
-    let mut seen = Vec::new();
-    for directory in DIRECTORIES {
-        for name in root.list(directory) {
-            if !name.ends_with(".conf") || seen.contains(&name) {
-                continue;
-            }
-            let path = format!("{directory}/{name}");
-            let text = root.read(&path).ok().flatten().unwrap_or_default();
-            if text.lines().any(loads_rmcp_first) {
-                return Some(path);
-            }
-            seen.push(name);
-        }
-    }
-    None
-}
-
-/// Whether this is a line `softdep amdgpu pre: ... rmcp ...`.
-fn loads_rmcp_first(line: &str) -> bool {
-    let mut words = line.split_whitespace();
-    words.next() == Some("softdep")
-        && words.next() == Some("amdgpu")
-        && words
-            .skip_while(|word| *word != "pre:")
-            .skip(1)
-            .take_while(|word| *word != "post:")
-            .any(|word| word == "rmcp")
+    let release = crate::kernel::running(root).ok().flatten();
+    let config = Config::read(root, release.as_deref());
+    let (directive, softdep) = config.softdeps("amdgpu").next()?;
+    softdep
+        .loads_first("rmcp")
+        .then(|| directive.place.file.clone())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
+
+    fn loads_rmcp_first(line: &str) -> bool {
+        directive::parse("/f", line).iter().any(|directive| {
+            matches!(&directive.kind, Kind::Softdep(softdep)
+                if softdep.module == "amdgpu" && softdep.loads_first("rmcp"))
+        })
+    }
 
     #[test]
     fn the_softdep_is_recognised() {
@@ -101,12 +86,5 @@ mod tests {
         assert_eq!(without_softdep(&both).as_deref(), Some(users));
         assert_eq!(with_softdep(None), CONTENT);
         assert_eq!(without_softdep(CONTENT), None);
-    }
-
-    proptest! {
-        #[test]
-        fn no_line_panics(line: String) {
-            loads_rmcp_first(&line);
-        }
     }
 }

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+
+//! Whether the parameters of amdgpu and rmcp are what they look like: every place that sets one, or
+//! decides whether and in which order the modules are loaded, judged by rules that each have a file
+//! in `rules/`. A rule that lacks what it needs is skipped with the reason, never passed.
+
+pub mod edit;
+pub mod finding;
+mod known;
+mod rules;
+pub mod settings;
+#[cfg(test)]
+mod tests;
+pub mod value;
+
+pub use finding::{Finding, Severity, Skipped};
+pub use settings::{Module, Setting, Sources};
+
+use crate::kernel;
+use crate::root::Root;
+use anyhow::Result;
+use edit::Change;
+use known::Amdgpu;
+use serde::Serialize;
+
+/// What a check found.
+#[derive(Debug, Default, Serialize)]
+pub struct Check {
+    /// The worst first, those of a kind in the order of their places.
+    pub findings: Vec<Finding>,
+    /// Rules that could not be applied.
+    pub skipped: Vec<Skipped>,
+}
+
+/// What the rules look at.
+struct View<'a> {
+    root: &'a Root,
+    sources: &'a Sources,
+    /// amdgpu of every installed kernel that has one which can be read.
+    kernels: &'a [Amdgpu],
+}
+
+/// Applies every rule to the system.
+///
+/// # Errors
+///
+/// When a command line exists but cannot be read.
+pub fn check(root: &Root) -> Result<Check> {
+    let sources = Sources::read(root)?;
+    Ok(check_sources(root, &sources))
+}
+
+/// The same for what was read already.
+pub fn check_sources(root: &Root, sources: &Sources) -> Check {
+    let mut check = Check::default();
+    for why in &sources.modprobe.unreadable {
+        check.skip("every rule", why.clone());
+    }
+    let kernels = kernels(root, sources, &mut check);
+    let view = View {
+        root,
+        sources,
+        kernels: &kernels,
+    };
+    rules::apply(&view, &mut check);
+    check.findings.sort_by(|a, b| {
+        let key = |finding: &Finding| (finding.severity, finding.place.clone());
+        key(a).cmp(&key(b))
+    });
+    check
+}
+
+/// Reads amdgpu of the installed kernels, if anything is said about its parameters.
+fn kernels(root: &Root, sources: &Sources, check: &mut Check) -> Vec<Amdgpu> {
+    let mut kernels = Vec::new();
+    if !sources.settings.iter().any(|s| s.module == Module::Amdgpu) {
+        return kernels;
+    }
+    for release in kernel::installed(root) {
+        match Amdgpu::read(root, &release) {
+            Ok(amdgpu) => kernels.push(amdgpu),
+            Err(why) => check.skip("parameters of amdgpu", why.to_string()),
+        }
+    }
+    kernels
+}
+
+impl Check {
+    /// Whether anything has to be done.
+    pub fn needs_action(&self) -> bool {
+        self.findings.iter().any(|f| f.severity.needs_action())
+    }
+
+    /// How many findings are of this severity.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.findings
+            .iter()
+            .filter(|finding| finding.severity == severity)
+            .count()
+    }
+
+    /// The changes of files that mend what can be mended without asking.
+    pub fn changes(&self, root: &Root) -> Vec<Change> {
+        edit::changes(root, self.findings.iter().filter_map(|f| f.edit.as_ref()))
+    }
+
+    fn add(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    fn skip(&mut self, rule: &'static str, why: String) {
+        let skipped = Skipped { rule, why };
+        if !self.skipped.contains(&skipped) {
+            self.skipped.push(skipped);
+        }
+    }
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+
+//! Any module as sysfs shows it: loaded or not, and its parameters.
+
+use crate::root::Root;
+use std::io;
+
+const MODULES: &str = "/sys/module";
+
+/// A parameter's value in the running kernel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Live {
+    /// The module is not loaded.
+    NotLoaded,
+    /// The module does not show this parameter.
+    NotShown,
+    /// The value.
+    Value(String),
+}
+
+/// Where a parameter is shown.
+pub fn file(module: &str, parameter: &str) -> String {
+    format!("{MODULES}/{module}/parameters/{parameter}")
+}
+
+/// The live value of a parameter.
+///
+/// # Errors
+///
+/// When it exists but cannot be read; some are root's alone.
+pub fn live(root: &Root, module: &str, parameter: &str) -> io::Result<Live> {
+    if !root.exists(format!("{MODULES}/{module}")) {
+        return Ok(Live::NotLoaded);
+    }
+    let value = root.read(file(module, parameter))?;
+    Ok(value.map_or(Live::NotShown, Live::Value))
+}
