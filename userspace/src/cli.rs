@@ -54,6 +54,22 @@ pub enum Command {
     /// read about it. Exit codes: 0 nothing worse than a note; 1 doctor itself failed; 2 an error
     /// was found; 3 no error, but no RDNA1/RDNA2 GPU either; 4 a warning was found.
     Doctor(Doctor),
+    /// Confirm each policy by sources other than rmcp's own word
+    ///
+    /// noretry is read from the registers of both memory hubs of the GPU (bit 7 of
+    /// GCVM_CONTEXT1..15_CNTL and MMVM_CONTEXT1..15_CNTL, through debugfs), fragment_size from what
+    /// amdgpu tells user space (DEV_INFO, through the render node), mtype_cc from the kernel's list of
+    /// kprobes, and with --probe from a page table. amdgpu's options are shown, and confirm nothing:
+    /// they are what it was asked for. What cannot be read is said, with the reason.
+    ///
+    /// Root sees most. Nothing is changed, but that for the moment of reading registers the graphics
+    /// block is kept from being switched off (GFXOFF). A GPU that sleeps is not woken.
+    ///
+    /// Exit codes: 0 every policy is confirmed by at least one other source, and contradicted by none
+    /// (one that a parameter leaves to amdgpu needs no confirmation); 1 an error; 2 contradicted, or
+    /// rmcp itself does not say "enforced"; 3 there is no RDNA1/RDNA2 GPU; 4 nothing contradicts, but
+    /// nothing confirms some policy either.
+    Verify(Verify),
     /// Build and install the module for every kernel that can have it, and load it at boot
     Install(Install),
     /// Undo what install did
@@ -114,6 +130,17 @@ pub struct ParamsFix {
     /// Do not ask before the first change
     #[arg(short, long)]
     pub yes: bool,
+}
+
+/// Options of `verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Map a page as MTYPE_CC on each GPU and read what its page-table entry became (root)
+    ///
+    /// The page is mapped in an address space of this process alone, nothing ever uses it, and it is
+    /// gone afterwards. It counts as one request in rmcp's mtype_cc_requests.
+    #[arg(long)]
+    pub probe: bool,
 }
 
 /// Options of `install`.

@@ -42,6 +42,15 @@ impl Serialize for GcVersion {
     }
 }
 
+/// What to call a GPU: its chip where rmcp knows it, else what there is.
+pub fn title(gc_version: Option<GcVersion>, pci_id: &str) -> String {
+    match (gc_version, gc_version.and_then(GcVersion::chip)) {
+        (Some(gc), Some(chip)) => format!("{} ({}, GC {gc})", chip.name, chip.gfx_target),
+        (Some(gc), None) => format!("{pci_id} (GC {gc})"),
+        (None, _) => pci_id.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

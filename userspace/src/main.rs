@@ -30,6 +30,7 @@ fn main() -> ExitCode {
     let outcome = match &cli.command {
         Command::Status => commands::status::run(&root, &terminal),
         Command::Doctor(args) => commands::doctor::run(&root, &terminal, args),
+        Command::Verify(args) => commands::verify::run(&root, &terminal, args),
         Command::Install(args) => commands::install::run(&root, &terminal, args),
         Command::Uninstall(args) => commands::uninstall::run(&root, &terminal, args),
         Command::Params(what) => commands::params::run(&root, &terminal, what),

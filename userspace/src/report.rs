@@ -125,3 +125,26 @@ impl Terminal {
         let _ = writeln!(out, "{style}rmcp-kctl:{style:#} {error:#}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn lines_are_broken_between_words() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("one toolong two", 5), ["one", "toolo", "ng", "two"]);
+        assert_eq!(wrap("", 5), [""]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_is_too_long(text: String, width in 1..40_usize) {
+            for line in wrap(&text, width) {
+                prop_assert!(line.chars().count() <= width, "{line:?}");
+                prop_assert!(!line.contains(char::is_control));
+            }
+        }
+    }
+}

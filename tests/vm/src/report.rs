@@ -38,7 +38,8 @@ impl fmt::Display for Retry {
 }
 
 impl Registers {
-    fn named(&self) -> impl Iterator<Item = (String, Option<u32>)> + '_ {
+    /// Each with its name.
+    pub fn named(&self) -> impl Iterator<Item = (String, Option<u32>)> + '_ {
         [("GCVM", &self.gcvm), ("MMVM", &self.mmvm)]
             .into_iter()
             .flat_map(|(hub, values)| {

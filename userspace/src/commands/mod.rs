@@ -9,6 +9,7 @@ pub mod params;
 pub mod prepare;
 pub mod status;
 pub mod uninstall;
+pub mod verify;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,8 @@ pub enum Exit {
     NoGpu,
     /// `doctor` found what deserves a look, and nothing worse.
     Warnings,
+    /// `verify`: nothing contradicts the policy, and something of it nothing confirms.
+    Unconfirmed,
     /// This kernel cannot have the module: the code with which DKMS skips a kernel.
     Skipped,
 }
@@ -38,7 +41,7 @@ impl Exit {
             Self::Error => 1,
             Self::NotInEffect => 2,
             Self::NoGpu => 3,
-            Self::Warnings => 4,
+            Self::Warnings | Self::Unconfirmed => 4,
             Self::Skipped => 77,
         }
     }

@@ -5,7 +5,7 @@
 
 use super::Exit;
 use crate::dkms;
-use crate::gpu::GcVersion;
+use crate::gpu::{self, GcVersion};
 use crate::kernel;
 use crate::modprobe;
 use crate::policy::{self, Param};
@@ -279,11 +279,7 @@ impl Gpu {
     }
 
     fn print(&self, terminal: &Terminal) {
-        let what = match (self.chip, self.gfx_target, self.gc_version) {
-            (Some(chip), Some(target), Some(gc)) => format!("{chip} ({target}, GC {gc})"),
-            (_, _, Some(gc)) => format!("{} (GC {gc})", self.pci_id),
-            _ => self.pci_id.clone(),
-        };
+        let what = gpu::title(self.gc_version, &self.pci_id);
         let (tone, word) = match (self.covered, self.enforced) {
             (Some(false), _) => (Tone::Plain, "not rmcp's"),
             (_, true) => (Tone::Good, "enforced"),

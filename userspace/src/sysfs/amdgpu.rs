@@ -71,3 +71,13 @@ pub fn memory(root: &Root, bdf: &str) -> io::Result<Option<Memory>> {
         .zip(visible)
         .map(|(total, visible)| Memory { total, visible }))
 }
+
+/// Whether amdgpu was left all blocks of its GPUs (`ip_block_mask`).
+///
+/// # Errors
+///
+/// When a file in sysfs exists but cannot be read.
+pub fn has_all_blocks(root: &Root) -> io::Result<bool> {
+    let mask = root.read("/sys/module/amdgpu/parameters/ip_block_mask")?;
+    Ok(mask.is_none_or(|mask| mask == u32::MAX.to_string()))
+}

@@ -5,11 +5,15 @@
 
 pub mod amdgpu;
 pub mod cmdline;
+pub mod debugfs;
+pub mod discovery;
 pub mod efi;
+pub mod fdinfo;
 pub mod firmware_loader;
 pub mod identity;
 pub mod iommu;
 pub mod kfd;
+pub mod kprobes;
 pub mod module;
 pub mod pci;
 pub mod pcie;

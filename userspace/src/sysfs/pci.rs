@@ -2,6 +2,7 @@
 
 //! AMD's GPUs on the PCI bus, and the GC version that amdgpu's IP discovery found in each.
 
+use super::discovery;
 use crate::gpu::GcVersion;
 use crate::root::Root;
 use serde::Serialize;
@@ -92,29 +93,22 @@ pub fn gpus(root: &Root) -> io::Result<Vec<Gpu>> {
             driver: std::fs::read_link(root.path(format!("{device}/driver")))
                 .ok()
                 .and_then(|link| Some(link.file_name()?.to_str()?.to_owned())),
-            gc_version: discovered_gc(root, &device)?,
+            gc_version: discovery::version(root, &bdf, "GC")?
+                .map(|(major, minor, revision)| GcVersion(major, minor, revision)),
             up: root.exists(format!("{device}/drm")),
-            asleep: read("power/runtime_status")?.as_deref() == Some("suspended"),
+            asleep: matches!(
+                read("power/runtime_status")?.as_deref(),
+                Some("suspended" | "suspending")
+            ),
             bdf,
         });
     }
     Ok(gpus)
 }
 
-/// `ip_discovery/die/0/GC/0/{major,minor,revision}` (`amdgpu_discovery.c`).
-fn discovered_gc(root: &Root, device: &str) -> io::Result<Option<GcVersion>> {
-    let gc = format!("{device}/ip_discovery/die/0/GC/0");
-    let mut version = [0; 3];
-    for (number, name) in version.iter_mut().zip(["major", "minor", "revision"]) {
-        let Some(value) = root
-            .read(format!("{gc}/{name}"))?
-            .and_then(|v| v.parse().ok())
-        else {
-            return Ok(None);
-        };
-        *number = value;
-    }
-    Ok(Some(GcVersion(version[0], version[1], version[2])))
+/// The number of the DRM device that its driver made of a GPU: 0 of `card0`.
+pub fn drm_minor(root: &Root, bdf: &str) -> Option<u32> {
+    drm_node(root, bdf, "card")
 }
 
 /// The device file by which programs reach a GPU without owning its display.

@@ -11,3 +11,4 @@ mod install;
 mod params;
 mod status;
 mod support;
+mod verify;

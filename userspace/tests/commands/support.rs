@@ -3,7 +3,7 @@
 //! A system tree made for one test, and the command run on it.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{symlink, FileExt};
 use std::path::Path;
 use std::process::Command;
 
@@ -12,6 +12,11 @@ pub(crate) const RELEASE: &str = "7.2.12+test";
 
 /// A directory that looks like the root of a system.
 pub(crate) struct Tree(tempfile::TempDir);
+
+/// The number of a GPU's DRM device: that on bus 1 is the first.
+fn minor(bdf: &str) -> u8 {
+    u8::from_str_radix(&bdf[5..7], 16).unwrap() - 1
+}
 
 /// What the command did.
 #[derive(Debug)]
@@ -99,7 +104,44 @@ impl Tree {
         fs::create_dir_all(self.path(&format!("/sys/bus/pci/drivers/{driver}"))).unwrap();
         let link = self.path(&format!("{directory}/driver"));
         symlink(Path::new("../../drivers").join(driver), link).unwrap();
-        self.write(&format!("{directory}/drm/card0/dev"), "226:0")
+        let minor = minor(bdf);
+        self.write(
+            &format!("{directory}/drm/card{minor}/dev"),
+            &format!("226:{minor}"),
+        )
+    }
+
+    /// A block in the discovery table of a GPU.
+    pub(crate) fn block(&self, bdf: &str, name: &str, version: [u8; 3], bases: &str) -> &Self {
+        let directory = format!("/sys/bus/pci/devices/{bdf}/ip_discovery/die/0/{name}/0");
+        for (file, number) in ["major", "minor", "revision"].iter().zip(version) {
+            self.write(&format!("{directory}/{file}"), &number.to_string());
+        }
+        self.write(&format!("{directory}/base_addr"), bases)
+    }
+
+    /// Registers of a GPU as debugfs shows them, by their dwords in the register BAR.
+    pub(crate) fn registers(
+        &self,
+        bdf: &str,
+        values: impl IntoIterator<Item = (u32, u32)>,
+    ) -> &Self {
+        let path = self.debugfs(bdf, "amdgpu_regs");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let mut options = fs::OpenOptions::new();
+        let file = options.write(true).create(true).truncate(false);
+        let file = file.open(path).unwrap();
+        file.set_len(512 << 10).unwrap();
+        for (dword, value) in values {
+            let position = u64::from(dword) * 4;
+            file.write_all_at(&value.to_ne_bytes(), position).unwrap();
+        }
+        self
+    }
+
+    /// A file of a GPU in debugfs.
+    pub(crate) fn debugfs(&self, bdf: &str, name: &str) -> std::path::PathBuf {
+        self.path(&format!("/sys/kernel/debug/dri/{}/{name}", minor(bdf)))
     }
 
     /// Any PCI function.

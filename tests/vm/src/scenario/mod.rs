@@ -29,6 +29,7 @@ mod suspend;
 mod tampered;
 mod two;
 mod unplug;
+mod verify;
 
 use crate::checkout::Checkout;
 use crate::image::Variant;
@@ -121,6 +122,12 @@ const ALL: &[Scenario] = &[
         On::Only(&["navi21"]),
         None,
         mtype::cc_leaves_as_nc,
+    ),
+    scenario(
+        "verify-navi10",
+        On::Only(&["navi10"]),
+        None,
+        verify::agrees_with_the_gpu,
     ),
     scenario("parameter", On::Any, None, parameter::out_of_range),
     scenario("params", On::Any, None, params::folklore),

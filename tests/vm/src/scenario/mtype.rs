@@ -65,7 +65,7 @@ pub(super) fn counters(vm: &mut Vm, gpu: usize) -> Result<[u64; 2]> {
 }
 
 /// Page tables must hold for CC what is given, and for all else what the driver gives by itself.
-fn expect_types(vm: &mut Vm, gpu: usize, cc: u8) -> Result<PageTables> {
+pub(super) fn expect_types(vm: &mut Vm, gpu: usize, cc: u8) -> Result<PageTables> {
     let tables = page_tables(vm, gpu)?;
     let requests = [
         ("DEFAULT", NC),

@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: MIT
+
+//! `rmcp-kctl verify`: each policy held against sources other than rmcp's own word: the GPU's
+//! registers, what user space is told, the kernel's list of kprobes and, when asked for, a page
+//! table. What could not be read is said, with the reason, and confirms nothing.
+
+use super::Exit;
+use crate::cli;
+use crate::evidence::{self, Evidence, Sources};
+use crate::gpu;
+use crate::page_table::Mtype;
+use crate::policy::{self, MtypeCc, Param};
+use crate::registers::Hub;
+use crate::report::{printable, wrap, Terminal, Tone};
+use crate::root::Root;
+use crate::sysfs::amdgpu::{self, Amdgpu};
+use crate::sysfs::pci;
+use crate::sysfs::rmcp::{self, Guard, Module};
+use anyhow::{anyhow, Context, Result};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Where the words of a source begin on the line, and the columns that they may have.
+const DETAIL: (usize, usize) = (33, 46);
+
+/// All that `verify` found.
+#[derive(Debug, Serialize)]
+pub struct Verification {
+    verdict: Verdict,
+    exit_code: u8,
+    summary: String,
+    gpus: Vec<Gpu>,
+}
+
+/// The answer for a GPU, or for the whole machine: that for the worst of its GPUs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Verdict {
+    /// rmcp leaves it alone, or there is none that it does not.
+    NoGpu,
+    /// Another source confirms each policy, and none contradicts one.
+    Confirmed,
+    /// None contradicts, but nothing confirms some policy.
+    Unconfirmed,
+    /// A source contradicts, or rmcp itself does not say "enforced".
+    NotInEffect,
+}
+
+impl Verdict {
+    fn exit(self) -> Exit {
+        match self {
+            Self::NoGpu => Exit::NoGpu,
+            Self::Confirmed => Exit::Success,
+            Self::Unconfirmed => Exit::Unconfirmed,
+            Self::NotInEffect => Exit::NotInEffect,
+        }
+    }
+
+    fn words(self) -> (Tone, &'static str) {
+        match self {
+            Self::NoGpu => (Tone::Plain, "not rmcp's"),
+            Self::Confirmed => (Tone::Good, "confirmed"),
+            Self::Unconfirmed => (Tone::Warning, "not confirmed"),
+            Self::NotInEffect => (Tone::Bad, "not in effect"),
+        }
+    }
+}
+
+/// One AMD GPU.
+#[derive(Debug, Serialize)]
+struct Gpu {
+    bdf: String,
+    pci_id: String,
+    title: String,
+    verdict: Verdict,
+    /// What rmcp itself says.
+    rmcp: String,
+    policies: Vec<Policy>,
+}
+
+/// One policy on one GPU.
+#[derive(Debug, Serialize)]
+struct Policy {
+    name: &'static str,
+    wanted: String,
+    /// Whether the parameter leaves this to amdgpu.
+    left: bool,
+    outcome: Outcome,
+    checks: Vec<Check>,
+}
+
+/// What one source says of a policy.
+#[derive(Debug, Serialize)]
+struct Check {
+    source: &'static str,
+    outcome: Outcome,
+    detail: String,
+    /// What was read, by name.
+    values: BTreeMap<String, u64>,
+}
+
+/// How far a policy is confirmed, by one source or by all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Outcome {
+    Confirmed,
+    Contradicted,
+    /// The source was read, and neither confirms nor contradicts.
+    SaysNothing,
+    /// Of a policy: no source confirms it, and none contradicts.
+    NotRead,
+}
+
+impl Outcome {
+    fn words(self) -> (Tone, &'static str) {
+        match self {
+            Self::Confirmed => (Tone::Good, "confirmed"),
+            Self::Contradicted => (Tone::Bad, "contradicted"),
+            Self::SaysNothing => (Tone::Plain, "says nothing"),
+            Self::NotRead => (Tone::Warning, "not read"),
+        }
+    }
+}
+
+impl Check {
+    fn new(source: &'static str, read: Result<Evidence>) -> Self {
+        match read {
+            Ok(evidence) => Self {
+                source,
+                outcome: match evidence.agrees {
+                    Some(true) => Outcome::Confirmed,
+                    Some(false) => Outcome::Contradicted,
+                    None => Outcome::SaysNothing,
+                },
+                detail: evidence.detail,
+                values: evidence.values,
+            },
+            Err(why) => Self {
+                source,
+                outcome: Outcome::NotRead,
+                detail: format!("{why:#}"),
+                values: BTreeMap::new(),
+            },
+        }
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// When something in /sys exists but cannot be read or is not of the documented form.
+pub fn run(root: &Root, terminal: &Terminal, args: &cli::Verify) -> Result<Exit> {
+    let verification = Verification::make(root, args.probe)?;
+    if terminal.json() {
+        terminal.document(&verification)?;
+    } else {
+        verification.print(terminal);
+    }
+    Ok(verification.verdict.exit())
+}
+
+impl Verification {
+    fn make(root: &Root, probe: bool) -> Result<Self> {
+        let module = rmcp::module(root)?;
+        let amdgpu = amdgpu::read(root)?;
+        let mut gpus = Vec::new();
+        for found in pci::gpus(root)? {
+            let guard = rmcp::guard(root, &found.bdf)?;
+            let sources = Sources { root, gpu: &found };
+            let (module, guard) = (module.as_ref(), guard.as_ref());
+            let gpu = if guard.is_none() && found.covered() == Some(false) {
+                Gpu::left_alone(&found)
+            } else {
+                let policies = policies(&sources, probe, module, amdgpu.as_ref())?;
+                Gpu::judge(&found, policies, guard, module)
+            };
+            gpus.push(gpu);
+        }
+        let verdicts = gpus.iter().map(|gpu| gpu.verdict);
+        let verdict = verdicts.max().unwrap_or(Verdict::NoGpu);
+        Ok(Self {
+            verdict,
+            exit_code: verdict.exit().code(),
+            summary: summary(verdict, &gpus),
+            gpus,
+        })
+    }
+
+    fn print(&self, terminal: &Terminal) {
+        terminal.line(self.verdict.words().0, &self.summary);
+        for gpu in &self.gpus {
+            gpu.print(terminal);
+        }
+    }
+}
+
+fn summary(verdict: Verdict, gpus: &[Gpu]) -> String {
+    if verdict == Verdict::NoGpu {
+        return "no RDNA1/RDNA2 GPU (GC 10.1.x or 10.3.x) was found".to_owned();
+    }
+    let count = |of: fn(Verdict) -> bool| gpus.iter().filter(|gpu| of(gpu.verdict)).count();
+    format!(
+        "{}: {} of {} RDNA1/RDNA2 GPUs are confirmed by other sources than rmcp",
+        verdict.words().1,
+        count(|verdict| verdict == Verdict::Confirmed),
+        count(|verdict| verdict != Verdict::NoGpu)
+    )
+}
+
+impl Gpu {
+    fn left_alone(found: &pci::Gpu) -> Self {
+        Self {
+            bdf: found.bdf.clone(),
+            pci_id: found.pci_id.clone(),
+            title: gpu::title(found.gc_version, &found.pci_id),
+            verdict: Verdict::NoGpu,
+            rmcp: "leaves it alone: it is not GC 10.1.x or 10.3.x".to_owned(),
+            policies: Vec::new(),
+        }
+    }
+
+    fn judge(
+        found: &pci::Gpu,
+        policies: Vec<Policy>,
+        guard: Option<&Guard>,
+        module: Option<&Module>,
+    ) -> Self {
+        let mut outcomes = policies.iter().map(|policy| policy.outcome);
+        let contradicted = outcomes
+            .clone()
+            .any(|outcome| outcome == Outcome::Contradicted);
+        let unconfirmed = outcomes.any(|outcome| outcome == Outcome::NotRead);
+        let enforced = guard.is_some_and(|guard| guard.state == "enforced");
+        let gc_version = guard.map(|guard| guard.gc_version).or(found.gc_version);
+        Self {
+            bdf: found.bdf.clone(),
+            pci_id: found.pci_id.clone(),
+            title: gpu::title(gc_version, &found.pci_id),
+            verdict: match (enforced, contradicted, unconfirmed) {
+                (true, false, false) => Verdict::Confirmed,
+                (true, false, true) => Verdict::Unconfirmed,
+                (false, _, _) | (_, true, _) => Verdict::NotInEffect,
+            },
+            rmcp: match (module, guard) {
+                (_, Some(_)) if enforced && contradicted => {
+                    "says enforced, which another source contradicts: reboot, and if it stays so, \
+                     report this"
+                        .to_owned()
+                }
+                (_, Some(guard)) => format!("says {}: {}", guard.state, guard.reason),
+                (None, None) => "is not loaded, and this is held against its defaults: run \
+                                 'rmcp-kctl install', then reboot"
+                    .to_owned(),
+                (Some(_), None) => {
+                    "has not adopted this GPU: 'rmcp-kctl status' says why".to_owned()
+                }
+            },
+            policies,
+        }
+    }
+
+    fn print(&self, terminal: &Terminal) {
+        let (tone, word) = self.verdict.words();
+        terminal.line(Tone::Plain, "");
+        let title = printable(&self.title);
+        terminal.line(tone, &format!("{}  {title}  {word}", self.bdf));
+        let (indent, width) = (2, DETAIL.0 + DETAIL.1 - 2);
+        for line in wrap(&format!("rmcp {}", self.rmcp), width) {
+            terminal.line(Tone::Plain, &format!("{:indent$}{line}", ""));
+        }
+        for policy in &self.policies {
+            policy.print(terminal);
+        }
+    }
+}
+
+impl Policy {
+    fn new(wanted: &Wanted, left: bool, checks: Vec<Check>) -> Self {
+        let any = |outcome| checks.iter().any(|check| check.outcome == outcome);
+        Self {
+            name: wanted.name,
+            wanted: wanted.word.clone(),
+            left,
+            outcome: if any(Outcome::Contradicted) {
+                Outcome::Contradicted
+            } else if left {
+                Outcome::SaysNothing
+            } else if any(Outcome::Confirmed) {
+                Outcome::Confirmed
+            } else {
+                Outcome::NotRead
+            },
+            checks,
+        }
+    }
+
+    fn print(&self, terminal: &Terminal) {
+        let (tone, word) = match (self.left, self.outcome) {
+            (true, _) => (Tone::Plain, "left to amdgpu"),
+            (_, Outcome::NotRead) => (Tone::Warning, "not confirmed"),
+            (_, outcome) => outcome.words(),
+        };
+        terminal.line(Tone::Plain, "");
+        terminal.line(tone, &format!("  {}={}  {word}", self.name, self.wanted));
+        for check in &self.checks {
+            let (tone, word) = check.outcome.words();
+            let mut start = format!("    {:<14} {word:<13} ", check.source);
+            for line in wrap(&check.detail, DETAIL.1) {
+                terminal.line(tone, &format!("{start}{line}"));
+                start = " ".repeat(DETAIL.0);
+            }
+        }
+    }
+}
+
+/// The policies on a GPU, each with what its sources show.
+fn policies(
+    sources: &Sources<'_>,
+    probe: bool,
+    module: Option<&Module>,
+    amdgpu: Option<&Amdgpu>,
+) -> Result<Vec<Policy>> {
+    let noretry = Wanted::of(&policy::NORETRY, module)?;
+    let fragment_size = Wanted::of(&policy::FRAGMENT_SIZE, module)?;
+    let mtype_cc = Wanted::of(&policy::MTYPE_CC, module)?;
+    let pinned = |wanted: &Wanted| (wanted.value != policy::LEAVE).then_some(wanted.value);
+    let mtype = match MtypeCc::from_value(mtype_cc.value) {
+        MtypeCc::Nc => Some(Mtype::NC),
+        MtypeCc::Uc => Some(Mtype::UC),
+        MtypeCc::Report | MtypeCc::Off => None,
+    };
+    let mapping = if probe {
+        sources.mapping(mtype)
+    } else {
+        Err(anyhow!("--probe maps a page to see it"))
+    };
+    let option = |name, value: Option<&String>, wanted: &Wanted| {
+        let read = evidence::option(name, value.map(String::as_str), &wanted.word);
+        Check::new("amdgpu option", read)
+    };
+    let options = (
+        amdgpu.and_then(|amdgpu| amdgpu.noretry.as_ref()),
+        amdgpu.and_then(|amdgpu| amdgpu.vm_fragment_size.as_ref()),
+    );
+    let hub = |hub| sources.contexts(hub, pinned(&noretry));
+    Ok(vec![
+        Policy::new(
+            &noretry,
+            pinned(&noretry).is_none(),
+            vec![
+                option("noretry", options.0, &noretry),
+                Check::new("GCVM registers", hub(Hub::Gfx)),
+                Check::new("MMVM registers", hub(Hub::Mm)),
+            ],
+        ),
+        Policy::new(
+            &fragment_size,
+            pinned(&fragment_size).is_none(),
+            vec![
+                option("vm_fragment_size", options.1, &fragment_size),
+                Check::new("DEV_INFO", sources.fragment_size(pinned(&fragment_size))),
+            ],
+        ),
+        Policy::new(
+            &mtype_cc,
+            mtype.is_none(),
+            vec![
+                Check::new("kprobes", sources.kprobe(mtype)),
+                Check::new("page table", mapping),
+            ],
+        ),
+    ])
+}
+
+/// What a parameter asks for.
+struct Wanted {
+    name: &'static str,
+    value: i32,
+    word: String,
+}
+
+impl Wanted {
+    /// By the loaded module, or else by default.
+    fn of(param: &'static Param, module: Option<&Module>) -> Result<Self> {
+        let name = param.name;
+        let Some(module) = module else {
+            let value = param.default();
+            let word = param.word(value).to_owned();
+            return Ok(Self { name, value, word });
+        };
+        let word = module.parameters.get(name).cloned();
+        let word = word.with_context(|| format!("the loaded rmcp has no parameter {name}"))?;
+        let range = || format!("the loaded rmcp has {name}={word}: not {}", param.range);
+        let value = param.parse(&word).with_context(range)?;
+        Ok(Self { name, value, word })
+    }
+}
