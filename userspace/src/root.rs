@@ -2,9 +2,12 @@
 
 //! The directory below which the system is read: `/`, or a tree that a test made.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+
+/// The longest file that is read: far more than any that the kernel or an administrator writes.
+const LONGEST: u64 = 1 << 20;
 
 /// The root of the system that is looked at.
 #[derive(Debug, Clone)]
@@ -31,7 +34,7 @@ impl Root {
     ///
     /// # Errors
     ///
-    /// Any failure but that of a missing file, with the path in the message.
+    /// As [`Root::read_whole`].
     pub fn read(&self, absolute: impl AsRef<Path>) -> io::Result<Option<String>> {
         let text = self.read_whole(absolute)?;
         Ok(text.map(|text| text.trim_end().to_owned()))
@@ -41,10 +44,11 @@ impl Root {
     ///
     /// # Errors
     ///
-    /// Any failure but that of a missing file, with the path in the message.
+    /// Any failure but that of a missing file, with the path in the message: that it is longer than
+    /// 1 MiB is one, or that it is no regular file, such as a pipe, which would never end.
     pub fn read_whole(&self, absolute: impl AsRef<Path>) -> io::Result<Option<String>> {
         let path = self.path(absolute);
-        match fs::read(&path) {
+        match read_bounded(&path) {
             Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
             Err(error)
                 if matches!(
@@ -76,5 +80,49 @@ impl Root {
     /// Whether something exists at the path.
     pub fn exists(&self, absolute: impl AsRef<Path>) -> bool {
         self.path(absolute).exists()
+    }
+}
+
+fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let refused = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
+    if !fs::metadata(path)?.is_file() {
+        return Err(refused("it is not a regular file".to_owned()));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(LONGEST + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LONGEST {
+        return Err(refused(format!("it is longer than {LONGEST} bytes")));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_short_regular_file_is_refused_and_what_is_missing_is_not_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::new(directory.path());
+        let at = |name: &str| directory.path().join(name);
+        fs::write(at("text"), "one\n\n").unwrap();
+        fs::create_dir(at("directory")).unwrap();
+        File::create(at("long")).unwrap().set_len(1 << 40).unwrap();
+        std::os::unix::fs::symlink("loop", at("loop")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", at("device")).unwrap();
+        assert_eq!(root.read("/text").unwrap().as_deref(), Some("one"));
+        assert_eq!(root.read("/missing").unwrap(), None);
+        assert_eq!(root.read("/text/below").unwrap(), None);
+        for (name, why) in [
+            ("/directory", "not a regular file"),
+            ("/device", "not a regular file"),
+            ("/long", "longer than 1048576"),
+            ("/loop", "cannot read"),
+        ] {
+            let error = root.read(name).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
     }
 }
