@@ -4,26 +4,34 @@
 # make chips      every chip under the stock driver, without and with rmcp (a quarter of an hour)
 # make corpus     rmcp's reader of layouts against bpftool, on many of Debian's kernels (1.8 GB once)
 # make fuzz       hostile BTF, ELF and compressed files: CASES of each of four kinds (2.5 million)
+# make bench      how fast the command is, against others on this machine: target/bench/report.json
 # make life       the long scenarios: what goes and comes does so many times (half an hour)
+# make deb        a Debian package: target/rmcp_1.0_amd64.deb
 # make install    on a real machine: the command, then the kernel module through it
 # make uninstall  take both away again
 #
 # GPU=navi10          the emulated GPU of demo and test: one of the chips in tests/vgpu/src/chip/
 # CHIPS="navi10 ..."  only these, of make chips
 # KERNEL=RELEASE      another of Debian's kernels, as `uname -r` prints it
-# PREFIX=/usr/local   where the command goes
+# PREFIX=/usr/local   where the command goes, its manual pages and completions
 
 CHIPS ?=
 GPU ?= navi10
 PREFIX ?= /usr/local
 CASES ?= 2500000
 DESTDIR ?=
+PROGRAM ?= target/release/rmcp-kctl
+ZSH_COMPLETIONS ?= $(PREFIX)/share/zsh/site-functions
 export KERNEL
 
 vm := tests/vm
 # Without GPU=, each scenario takes its own.
 gpu := $(if $(filter-out default undefined file,$(origin GPU)),--gpu $(GPU))
 kctl := $(DESTDIR)$(PREFIX)/bin/rmcp-kctl
+man := $(DESTDIR)$(PREFIX)/share/man/man1
+bash := $(DESTDIR)$(PREFIX)/share/bash-completion/completions/rmcp-kctl
+zsh := $(DESTDIR)$(ZSH_COMPLETIONS)/_rmcp-kctl
+fish := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/rmcp-kctl.fish
 
 .DEFAULT_GOAL := build
 
@@ -55,6 +63,12 @@ life:
 	$(vm)/host.sh
 	"$$($(vm)/build.sh)"/rmcp-vm test $(gpu) long-
 
+# modinfo is given the amdgpu of the root filesystem: this machine's kernel need not have one.
+bench:
+	$(vm)/host.sh
+	amdgpu=$$(find "$$($(vm)/rootfs.sh)/usr/lib/modules/" -name 'amdgpu.ko*') && \
+		AMDGPU=$$amdgpu $(vm)/cargo.sh bench --locked -p rmcp-kctl --bench speed
+
 # Everything but the virtual machines.
 check:
 	$(vm)/host.sh
@@ -62,17 +76,28 @@ check:
 	$(vm)/cargo.sh clippy --locked --workspace --all-targets -- -D warnings
 	$(vm)/cargo.sh test --locked --workspace
 
-# Root need not have cargo: what `make` built is taken.
-install:
-	test -x target/release/rmcp-kctl || $(MAKE) build
-	install -D -m 755 target/release/rmcp-kctl $(kctl)
+# The program of the package is linked statically: one package serves every release of Debian.
+deb:
+	packaging/deb.sh "$$($(vm)/build.sh -p rmcp-kctl)/rmcp-kctl" target
+
+install: install-files
 	$(if $(DESTDIR),,$(kctl) install $(if $(YES),--yes))
+
+# Root need not have cargo: what `make` built is taken.
+install-files:
+	test -x $(PROGRAM) || $(MAKE) build
+	install -D -m 755 $(PROGRAM) $(kctl)
+	$(PROGRAM) man --output $(man)
+	mkdir -p $(dir $(bash) $(zsh) $(fish))
+	$(PROGRAM) completions bash >$(bash)
+	$(PROGRAM) completions zsh >$(zsh)
+	$(PROGRAM) completions fish >$(fish)
 
 uninstall:
 	$(if $(DESTDIR),,if [ -x $(kctl) ]; then $(kctl) uninstall $(if $(YES),--yes); fi)
-	rm -f $(kctl)
+	rm -f $(kctl) $(man)/rmcp-kctl.1 $(man)/rmcp-kctl-*.1 $(bash) $(zsh) $(fish)
 
 clean:
 	rm -rf target
 
-.PHONY: build demo test life chips corpus fuzz check install uninstall clean
+.PHONY: build demo test bench life chips corpus fuzz check deb install install-files uninstall clean

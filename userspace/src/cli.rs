@@ -47,7 +47,10 @@ pub enum Command {
     ///
     /// Exit codes: 0 the policy is enforced on every RDNA1/RDNA2 GPU; 1 an error; 2 it is not in
     /// effect, and the output says why and what to do; 3 there is no such GPU.
-    Status,
+    ///
+    /// With --prometheus the metrics have a sample rmcp_read_success, which is 0 when the status could
+    /// not be read; all others are then absent.
+    Status(Status),
     /// Check everything from the kernel to the environment of jobs, and say what to type
     ///
     /// Changes nothing. Each finding says what was found, why it matters, what to do and where to
@@ -86,6 +89,33 @@ pub enum Command {
     /// kernel source into /var/lib/rmcp. Exit codes: 0 ready; 1 something is missing, and the
     /// output says what to install; 77 this kernel cannot have the module.
     Prepare(Prepare),
+    /// Print the completions of a shell
+    Completions(Completions),
+    /// Print the manual page, or write those of all commands
+    Man(Man),
+    /// Write the module's source as DKMS takes it, for a package
+    Source(Source),
+}
+
+/// Options of `status`.
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Print nothing when enforced, else one line: for logins
+    #[arg(short, long, conflicts_with_all = ["watch", "prometheus", "json"])]
+    pub quiet: bool,
+    /// Look again every SECONDS (2) until Ctrl-C, and show what changes
+    ///
+    /// A terminal is redrawn; a file or a pipe gets each change with its time, with --json a document
+    /// in one line for each. The exit code is that of what was seen last.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true,
+        default_missing_value = "2", value_parser = clap::value_parser!(u32).range(1..))]
+    pub watch: Option<u32>,
+    /// Print metrics for the textfile collector of Prometheus' node_exporter
+    #[arg(long, conflicts_with_all = ["watch", "json"])]
+    pub prometheus: bool,
+    /// Write the metrics to this file, so that it is whole at any moment
+    #[arg(short, long, value_name = "FILE", requires = "prometheus")]
+    pub output: Option<PathBuf>,
 }
 
 /// Options of `doctor`.
@@ -166,6 +196,9 @@ pub struct Uninstall {
     /// Do not ask before the first change
     #[arg(short, long)]
     pub yes: bool,
+    /// Leave a package's own files and the initramfs to its maintainer scripts, which call this
+    #[arg(long, hide = true)]
+    pub package: bool,
 }
 
 /// Options of `layout`.
@@ -195,6 +228,29 @@ pub struct Prepare {
     #[arg(long, value_name = "DIR")]
     pub headers: Option<PathBuf>,
     /// The module's source: layout_generated.rs and kernel.mk are written here
+    #[arg(short, long, value_name = "DIR")]
+    pub output: PathBuf,
+}
+
+/// Options of `completions`.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// Options of `man`.
+#[derive(Debug, Args)]
+pub struct Man {
+    /// Write the pages of all commands into this directory
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+}
+
+/// Options of `source`.
+#[derive(Debug, Args)]
+pub struct Source {
+    /// The directory that gets dkms.conf and kmod/
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,
 }

@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     let root = Root::new(&cli.global.root);
     let terminal = Terminal::new(&cli.global);
     let outcome = match &cli.command {
-        Command::Status => commands::status::run(&root, &terminal),
+        Command::Status(args) => commands::status::run(&root, &terminal, args),
         Command::Doctor(args) => commands::doctor::run(&root, &terminal, args),
         Command::Verify(args) => commands::verify::run(&root, &terminal, args),
         Command::Install(args) => commands::install::run(&root, &terminal, args),
@@ -36,6 +36,9 @@ fn main() -> ExitCode {
         Command::Params(what) => commands::params::run(&root, &terminal, what),
         Command::Layout(args) => commands::layout::run(&root, &terminal, args),
         Command::Prepare(args) => commands::prepare::run(&root, &terminal, args),
+        Command::Completions(args) => commands::packaging::completions(args),
+        Command::Man(args) => commands::packaging::man(args),
+        Command::Source(args) => commands::packaging::source(args),
     };
     match outcome {
         Ok(code) => code.into(),

@@ -6,7 +6,7 @@ use crate::cli::Global;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
-use std::io::Write;
+use std::io::{self, IsTerminal, Write};
 
 /// The streams that a command prints to.
 #[derive(Debug)]
@@ -27,6 +27,10 @@ pub enum Tone {
     Warning,
     /// Wrong.
     Bad,
+    /// The name of what follows.
+    Strong,
+    /// Of less weight.
+    Faint,
 }
 
 impl Tone {
@@ -36,7 +40,51 @@ impl Tone {
             Self::Good => AnsiColor::Green.on_default(),
             Self::Warning => AnsiColor::Yellow.on_default(),
             Self::Bad => AnsiColor::Red.on_default().bold(),
+            Self::Strong => Style::new().bold(),
+            Self::Faint => Style::new().dimmed(),
         }
+    }
+}
+
+/// One line, in pieces that each mean something.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Line(Vec<(Tone, String)>);
+
+impl Line {
+    /// A line of one piece.
+    pub fn new(tone: Tone, text: &str) -> Self {
+        Self(vec![(tone, text.to_owned())])
+    }
+
+    /// A line that means nothing in particular.
+    pub fn plain(text: &str) -> Self {
+        Self::new(Tone::Plain, text)
+    }
+
+    /// Appends a piece.
+    pub fn push(&mut self, tone: Tone, text: &str) {
+        self.0.push((tone, text.to_owned()));
+    }
+
+    /// The text alone.
+    pub fn text(&self) -> String {
+        let whole: String = self.0.iter().map(|(_, text)| text.as_str()).collect();
+        whole.trim_end().to_owned()
+    }
+
+    /// The text with its colours. No piece without a text, no white space at the end.
+    fn styled(&self) -> String {
+        let mut left = self.text().len();
+        let mut styled = String::new();
+        for (tone, text) in &self.0 {
+            let text = &text[..text.len().min(left)];
+            left -= text.len();
+            if !text.is_empty() {
+                let style = tone.style();
+                styled += &format!("{style}{text}{style:#}");
+            }
+        }
+        styled
     }
 }
 
@@ -97,8 +145,26 @@ impl Terminal {
     /// One line of the result. A reader that went away is not an error.
     pub fn line(&self, tone: Tone, text: &str) {
         let style = tone.style();
-        let mut out = AutoStream::new(std::io::stdout().lock(), self.color);
+        let mut out = AutoStream::new(io::stdout().lock(), self.color);
         let _ = writeln!(out, "{style}{text}{style:#}");
+    }
+
+    /// Lines of the result.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be written; a reader that went away is an error here.
+    pub fn print(&self, lines: &[Line]) -> io::Result<()> {
+        let text: String = lines.iter().map(|line| line.styled() + "\n").collect();
+        let mut out = AutoStream::new(io::stdout().lock(), self.color);
+        out.write_all(text.as_bytes())?;
+        out.flush()
+    }
+
+    /// Whether a person looks at a screen that can be drawn again.
+    pub fn redraws(&self) -> bool {
+        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        !self.json && !dumb && io::stdout().is_terminal()
     }
 
     /// The result as one JSON document.
@@ -108,20 +174,20 @@ impl Terminal {
     /// When the value cannot be written as JSON.
     pub fn document(&self, value: &impl Serialize) -> serde_json::Result<()> {
         let text = serde_json::to_string_pretty(value)?;
-        let _ = writeln!(std::io::stdout().lock(), "{text}");
+        let _ = writeln!(io::stdout().lock(), "{text}");
         Ok(())
     }
 
     /// One line about work in progress, beside the result.
     pub fn progress(&self, text: &str) {
-        let mut out = AutoStream::new(std::io::stderr().lock(), self.color);
+        let mut out = AutoStream::new(io::stderr().lock(), self.color);
         let _ = writeln!(out, "{text}");
     }
 
     /// Why a command failed.
     pub fn error(&self, error: &anyhow::Error) {
         let style = Tone::Bad.style();
-        let mut out = AutoStream::new(std::io::stderr().lock(), self.color);
+        let mut out = AutoStream::new(io::stderr().lock(), self.color);
         let _ = writeln!(out, "{style}rmcp-kctl:{style:#} {error:#}");
     }
 }
@@ -132,19 +198,29 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn lines_are_broken_between_words() {
-        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
-        assert_eq!(wrap("one toolong two", 5), ["one", "toolo", "ng", "two"]);
+    fn text_is_broken_between_words_and_a_long_word_where_it_must() {
+        assert_eq!(wrap("one two  three", 7), ["one two", "three"]);
+        assert_eq!(wrap("abcdefgh ij", 3), ["abc", "def", "gh", "ij"]);
+        assert_eq!(wrap("a\u{1b}[31mb", 80), ["a\u{fffd}[31mb"]);
         assert_eq!(wrap("", 5), [""]);
+    }
+
+    #[test]
+    fn a_line_has_its_colours_and_no_white_space_at_its_end() {
+        let mut line = Line::plain("  ");
+        line.push(Tone::Good, "yes");
+        line.push(Tone::Bad, "  ");
+        assert_eq!(line.text(), "  yes");
+        assert_eq!(line.styled(), "  \u{1b}[32myes\u{1b}[0m");
     }
 
     proptest! {
         #[test]
-        fn no_line_is_too_long(text: String, width in 1..40_usize) {
-            for line in wrap(&text, width) {
-                prop_assert!(line.chars().count() <= width, "{line:?}");
-                prop_assert!(!line.contains(char::is_control));
-            }
+        fn no_line_is_too_long_and_nothing_is_lost(text: String, width in 1usize..40) {
+            let lines = wrap(&text, width);
+            prop_assert!(lines.iter().all(|line| line.chars().count() <= width));
+            let letters = |text: &str| text.split_whitespace().collect::<String>();
+            prop_assert_eq!(letters(&lines.concat()), printable(&letters(&text)));
         }
     }
 }

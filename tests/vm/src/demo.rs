@@ -41,6 +41,7 @@ pub fn run(checkout: &Checkout, kctl: &Path, chip: &'static str, keep: bool) -> 
         let mut vm = boot(Variant::Rmcp)().context("with rmcp")?;
         let status = vm.guest.run("rmcp-kctl --json status")?;
         let text = vm.guest.run("rmcp-kctl status")?;
+        let coloured = vm.guest.run("rmcp-kctl --color always status")?;
         let without: Result<_> = without.join().map_err(|_| anyhow!("panicked"))?;
         let report = Report {
             gpu: chip,
@@ -55,11 +56,16 @@ pub fn run(checkout: &Checkout, kctl: &Path, chip: &'static str, keep: bool) -> 
             })?,
             status_exit: status.status,
         };
-        let path = checkout.path("target/demo/report.json");
-        fs::create_dir_all(checkout.path("target/demo"))?;
-        fs::write(&path, serde_json::to_string_pretty(&report)? + "\n")?;
         print(&report, &text.stdout);
-        say(format_args!("written: {}", path.display()));
+        fs::create_dir_all(checkout.path("target/demo"))?;
+        for (name, content) in [
+            ("report.json", serde_json::to_string_pretty(&report)? + "\n"),
+            ("status.svg", picture(&coloured.stdout)),
+        ] {
+            let path = checkout.path("target/demo").join(name);
+            fs::write(&path, content)?;
+            say(format_args!("written: {}", path.display()));
+        }
         if keep {
             leave_running(&vm);
         }
@@ -89,6 +95,13 @@ fn print(report: &Report, status: &str) {
             println!("  {failure}");
         }
     }
+}
+
+/// A terminal with this output, as a picture.
+fn picture(output: &str) -> String {
+    let svg = anstyle_svg::Term::new().render_svg(output.trim_end());
+    let licence = "<!-- SPDX-License-Identifier: MIT -->\n";
+    format!("{licence}{}\n", svg.trim_end())
 }
 
 fn leave_running(vm: &Vm) {

@@ -31,6 +31,8 @@ pub enum Variant {
     Tests,
     /// rmcp installed on a machine that loads amdgpu from its initramfs.
     Initramfs,
+    /// rmcp to be installed from its Debian package, where amdgpu is in the initramfs.
+    Deb,
     /// Nothing more, but the module's source and the register lists were found to be in order.
     Lint,
 }
@@ -42,6 +44,7 @@ impl Variant {
             Self::Rmcp => "rmcp",
             Self::Tests => "tests",
             Self::Initramfs => "initramfs",
+            Self::Deb => "deb",
             Self::Lint => "lint",
         }
     }
@@ -49,7 +52,7 @@ impl Variant {
     fn parent(self) -> Option<Self> {
         match self {
             Self::Stock => None,
-            Self::Rmcp | Self::Initramfs => Some(Self::Stock),
+            Self::Rmcp | Self::Initramfs | Self::Deb => Some(Self::Stock),
             Self::Tests | Self::Lint => Some(Self::Rmcp),
         }
     }
@@ -60,6 +63,7 @@ impl Variant {
             Self::Rmcp => "installing rmcp in the guest through DKMS (about 2 minutes)",
             Self::Tests => "building what only the tests use (about a minute)",
             Self::Initramfs => "installing rmcp where amdgpu is in the initramfs",
+            Self::Deb => "making a guest with Debian packages to install (about a minute)",
             Self::Lint => "looking through the module's source and the register lists",
         }
     }
@@ -88,6 +92,14 @@ impl Variant {
             Self::Initramfs => {
                 Self::Rmcp.inputs(checkout, kctl, to)?;
                 copy(&checkout.harness("guest/rmcp.sh"), &to.join("rmcp.sh"))?;
+            }
+            Self::Deb => {
+                Self::Rmcp.inputs(checkout, kctl, to)?;
+                copy(&checkout.harness("guest/snapshot.sh"), &to.join("snapshot"))?;
+                copy(&checkout.path("Makefile"), &to.join("Makefile"))?;
+                for directory in ["packaging", "userspace/schema", "LICENSES"] {
+                    copy_tree(&checkout.path(directory), &to.join(directory))?;
+                }
             }
             // The module's source is that of the layer below.
             Self::Lint => {

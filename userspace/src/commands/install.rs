@@ -9,6 +9,7 @@ use crate::dkms;
 use crate::initramfs::{self, Tool};
 use crate::kernel::{self, Obstacle, Requirements};
 use crate::modprobe;
+use crate::packaged;
 use crate::report::{Terminal, Tone};
 use crate::root::Root;
 use crate::source;
@@ -45,6 +46,9 @@ pub fn run(root: &Root, terminal: &Terminal, args: &cli::Install) -> Result<Exit
     if terminal.json() {
         terminal.document(&plan)?;
     } else {
+        if packaged::removed_by(root).is_some() {
+            terminal.line(Tone::Plain, packaged::NOTE);
+        }
         plan.print(terminal);
     }
     if !plan.kernels.iter().any(Kernel::able) {
@@ -142,7 +146,8 @@ fn plan_steps(root: &Root, kernels: &[Kernel]) -> Result<Vec<Step>> {
     if able.is_empty() {
         return Ok(steps);
     }
-    let source_changed = !source::is_in(&root.path(dkms::SOURCE));
+    let source_changed =
+        packaged::removed_by(root).is_none() && !source::is_in(&root.path(dkms::SOURCE));
     let to_build: Vec<&str> = able
         .iter()
         .filter(|kernel| source_changed || kernel.module != dkms::State::Installed)

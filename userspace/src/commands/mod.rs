@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 
-//! The commands, one file each.
+//! The commands, one file each, but those for packagers, which share one.
 
 pub mod doctor;
 pub mod install;
 pub mod layout;
+pub mod packaging;
 pub mod params;
 pub mod prepare;
 pub mod status;

@@ -8,6 +8,7 @@ use crate::dkms;
 use crate::initramfs::{self, Tool};
 use crate::kernel;
 use crate::modprobe;
+use crate::packaged;
 use crate::report::{Terminal, Tone};
 use crate::root::Root;
 use crate::steps::{self, Step};
@@ -25,7 +26,11 @@ pub fn run(root: &Root, terminal: &Terminal, args: &cli::Uninstall) -> Result<Ex
     if !root.is_running_system() && !args.dry_run {
         bail!("uninstall changes the running system only; below --root, only --dry-run works");
     }
-    let plan = plan(root)?;
+    let packaged = packaged::removed_by(root);
+    if let (Some(how), false) = (packaged, args.package) {
+        bail!("rmcp came with a package, which takes everything back when it goes: {how}");
+    }
+    let plan = plan(root, packaged.is_some())?;
     if terminal.json() {
         terminal.document(&plan)?;
     } else if plan.is_empty() {
@@ -44,7 +49,9 @@ pub fn run(root: &Root, terminal: &Terminal, args: &cli::Uninstall) -> Result<Ex
     Ok(Exit::Success)
 }
 
-fn plan(root: &Root) -> Result<Vec<Step>> {
+/// What the package manager removes next, and the initramfs images that are made from it, are left to
+/// it.
+fn plan(root: &Root, packaged: bool) -> Result<Vec<Step>> {
     let mut steps = Vec::new();
     if dkms::added(root) {
         if !root.exists(format!("{}/dkms.conf", dkms::SOURCE)) {
@@ -72,7 +79,7 @@ fn plan(root: &Root) -> Result<Vec<Step>> {
         });
     }
     let source = root.path(dkms::SOURCE);
-    let ours = source.symlink_metadata().is_ok() && !source.join(".git").exists();
+    let ours = !packaged && source.symlink_metadata().is_ok() && !source.join(".git").exists();
     if ours || matches!(steps.first(), Some(Step::Source { .. })) {
         steps.push(Step::Remove {
             path: dkms::SOURCE.to_owned(),
@@ -83,7 +90,7 @@ fn plan(root: &Root) -> Result<Vec<Step>> {
             path: STATE.to_owned(),
         });
     }
-    if root.is_running_system() {
+    if root.is_running_system() && !packaged {
         for release in kernel::installed(root) {
             // An image that cannot be listed may hold it.
             let may_hold_rmcp = initramfs::contents(root, &release)

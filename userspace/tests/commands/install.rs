@@ -217,6 +217,43 @@ fn uninstall_keeps_what_the_user_wrote() {
     assert_eq!(conf["do"], "write");
 }
 
+/// A system on which the distribution's package has done it.
+fn packaged() -> Tree {
+    let tree = installed();
+    tree.remove("/etc/modprobe.d/rmcp.conf")
+        .write("/usr/lib/modprobe.d/rmcp.conf", "softdep amdgpu pre: rmcp")
+        .write(
+            "/var/lib/dpkg/info/rmcp.list",
+            "/.\n/usr/src\n/usr/src/rmcp-1.0\n/usr/src/rmcp-1.0/dkms.conf",
+        );
+    tree
+}
+
+#[test]
+fn what_a_package_owns_is_not_written() {
+    let tree = packaged();
+    assert_eq!(steps(&tree), Vec::<String>::new());
+    let seen = tree.run(&["install", "--dry-run"]);
+    assert!(seen.out.starts_with("the package rmcp owns"), "{seen:?}");
+    // Not even where it is of another version than the command's.
+    tree.write("/usr/src/rmcp-1.0/kmod/rmcp.rs", "// older");
+    assert_eq!(steps(&tree), Vec::<String>::new());
+    tree.remove(&format!("/lib/modules/{RELEASE}/updates/dkms/rmcp.ko.xz"));
+    assert_eq!(steps(&tree), ["install"]);
+}
+
+#[test]
+fn what_a_package_owns_is_removed_by_it() {
+    let tree = packaged();
+    let seen = tree.run(&["uninstall", "--dry-run"]);
+    assert_eq!(seen.code, 1);
+    assert!(seen.err.contains("apt remove rmcp"), "{seen:?}");
+    let seen = tree.run(&["uninstall", "--dry-run", "--json", "--package"]);
+    let steps = seen.json();
+    assert_eq!(steps.as_array().unwrap().len(), 1, "{steps}");
+    assert_eq!(steps[0]["command"][1], "remove");
+}
+
 #[test]
 fn a_word_that_no_command_knows_is_an_error_not_a_verdict() {
     assert_eq!(Tree::new().run(&["status", "--bogus"]).code, 1);

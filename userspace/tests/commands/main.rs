@@ -7,8 +7,14 @@ mod cpio;
 mod doctor;
 #[path = "../../src/elf/testing.rs"]
 mod elf;
+mod hostile;
 mod install;
+mod metrics;
+mod packaging;
 mod params;
+mod schema;
+mod screen;
 mod status;
 mod support;
 mod verify;
+mod watch;

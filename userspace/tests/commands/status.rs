@@ -2,12 +2,13 @@
 
 //! `rmcp-kctl status` on trees that look like systems in every state.
 
+use crate::schema;
 use crate::support::{Outcome, Tree};
 
-const BDF: &str = "0000:01:00.0";
+pub(crate) const BDF: &str = "0000:01:00.0";
 
 /// A system where all is as it should be: status exits 0. Each test breaks one thing.
-fn enforced() -> Tree {
+pub(crate) fn enforced() -> Tree {
     let tree = Tree::new();
     tree.gpu(BDF, "0x731f", [10, 1, 10])
         .amdgpu("0", "-1")
@@ -238,4 +239,23 @@ fn what_cannot_be_read_in_modprobe_d_is_passed_over() {
     let tree = enforced();
     tree.write("/etc/modprobe.d/directory.conf/file", "x");
     assert_eq!(status(&tree).code, 0);
+}
+
+#[test]
+fn a_document_that_is_not_a_status_is_refused() {
+    let tree = enforced();
+    let good = tree.run(&["status", "--json"]).json();
+    let edits: [fn(&mut serde_json::Value); 6] = [
+        |status| status["exit_code"] = 2.into(),
+        |status| status["more"] = 1.into(),
+        |status| status["gpus"][0]["policies"][1]["in_force"] = false.into(),
+        |status| status["gpus"][0]["guard"]["hw_inits"] = (-1).into(),
+        |status| status["kernels"][0]["module"] = "perhaps".into(),
+        |status| drop(status["gpus"][0].as_object_mut().unwrap().remove("reason")),
+    ];
+    for edit in edits {
+        let mut bad = good.clone();
+        edit(&mut bad);
+        assert!(!schema::is_status(&bad), "{bad:#}");
+    }
 }

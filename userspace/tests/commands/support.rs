@@ -46,11 +46,13 @@ impl Tree {
         self.0.path().join(absolute.trim_start_matches('/'))
     }
 
-    /// Writes a file, as the kernel does with a line break at its end.
+    /// Writes a file, as the kernel does with a line break at its end, and at once, for those who
+    /// watch it.
     pub(crate) fn write(&self, absolute: &str, text: &str) -> &Self {
-        let path = self.path(absolute);
+        let (path, new) = (self.path(absolute), self.path("/new"));
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, format!("{text}\n")).unwrap();
+        fs::write(&new, format!("{text}\n")).unwrap();
+        fs::rename(new, path).unwrap();
         self
     }
 
@@ -231,18 +233,28 @@ impl Tree {
         self.write(&format!("/sys/bus/pci/devices/{bdf}/rmcp/{name}"), value)
     }
 
+    /// The command, for this tree.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rmcp-kctl"));
+        command.arg("--root").arg(self.0.path()).args(arguments);
+        command
+    }
+
     /// Runs the command on this tree.
     pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
-        let output = Command::new(env!("CARGO_BIN_EXE_rmcp-kctl"))
-            .arg("--root")
-            .arg(self.0.path())
-            .args(arguments)
-            .output()
-            .unwrap();
-        Outcome {
+        let output = self.command(arguments).output().unwrap();
+        let outcome = Outcome {
             code: output.status.code().unwrap(),
             out: String::from_utf8(output.stdout).unwrap(),
             err: String::from_utf8(output.stderr).unwrap(),
+        };
+        if outcome.code != 1
+            && ["status", "--json"]
+                .iter()
+                .all(|word| arguments.contains(word))
+        {
+            crate::schema::expect_status(&outcome.json());
         }
+        outcome
     }
 }

@@ -10,6 +10,7 @@ mod broken;
 pub mod chips;
 mod compute;
 mod control;
+mod deb;
 mod growth;
 mod initramfs;
 mod modes;
@@ -137,6 +138,10 @@ const ALL: &[Scenario] = &[
     scenario("probes-off", On::Any, None, probes_off::while_a_gpu_comes),
     scenario("rebind", On::Any, None, rebind::three_times),
     scenario("unplug", On::Any, None, unplug::and_plug_in),
+    Scenario {
+        variant: Variant::Deb,
+        ..long("long-deb", deb::comes_and_goes)
+    },
     long("long-growth", growth::is_seen),
     long("long-rebind", rebind::fifty_times),
     long("long-unplug", unplug::twenty_times),

@@ -4,31 +4,27 @@
 //! nothing.
 
 use super::support::{
-    expect_healthy_kernel, expect_not_loaded, expect_registers, expect_status, start_enforced,
-    unload_both,
+    expect_healthy_kernel, expect_not_loaded, expect_registers, expect_status, run_long,
+    start_enforced, unload_both,
 };
 use crate::report::Retry;
 use crate::vm::Vm;
 use anyhow::{ensure, Result};
-use std::time::Duration;
-
-/// Without KVM, rustc takes a minute or two for the module, and the initramfs is slow to list.
-const BUILD: Duration = Duration::from_secs(900);
 
 pub(super) fn dkms_then_uninstall(vm: &mut Vm) -> Result<()> {
     start_enforced(vm)?;
     unload_both(vm)?;
 
-    run(vm, "dkms remove rmcp/1.0 --all")?;
+    run_long(vm, "dkms remove rmcp/1.0 --all")?;
     expect_no_module(vm)?;
-    run(vm, "dkms add rmcp/1.0")?;
-    run(vm, "dkms install rmcp/1.0")?;
+    run_long(vm, "dkms add rmcp/1.0")?;
+    run_long(vm, "dkms install rmcp/1.0")?;
     vm.guest.check("modprobe amdgpu")?;
     vm.wait_for_amdgpu()?;
     expect_status(vm, 0)?;
     unload_both(vm)?;
 
-    run(vm, "rmcp-kctl uninstall --yes")?;
+    run_long(vm, "rmcp-kctl uninstall --yes")?;
     expect_no_module(vm)?;
     let left = vm.guest.check(
         "ls -d /etc/modprobe.d/rmcp* /usr/src/rmcp* /var/lib/rmcp* /var/lib/dkms/rmcp* 2>/dev/null || true",
@@ -51,17 +47,5 @@ pub(super) fn dkms_then_uninstall(vm: &mut Vm) -> Result<()> {
 fn expect_no_module(vm: &mut Vm) -> Result<()> {
     let found = vm.guest.check("find /lib/modules/ -name 'rmcp.ko*'")?;
     ensure!(found.is_empty(), "the module is still there: {found}");
-    Ok(())
-}
-
-fn run(vm: &mut Vm, command: &str) -> Result<()> {
-    let output = vm.guest.run_within(BUILD, command)?;
-    ensure!(
-        output.status == 0,
-        "{command} ended with {}: {} {}",
-        output.status,
-        output.stdout,
-        output.stderr
-    );
     Ok(())
 }

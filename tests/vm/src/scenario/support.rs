@@ -10,6 +10,7 @@ use anyhow::{bail, ensure, Context, Result};
 use rmcp_kctl::policy;
 use rmcp_vgpu::{Chip, IpVersion};
 use serde_json::Value;
+use std::time::Duration;
 
 /// Taint of an out-of-tree and of an unsigned module (`TAINT_OOT_MODULE`, `TAINT_UNSIGNED_MODULE`).
 const OUT_OF_TREE_AND_UNSIGNED: u64 = 1 << 12 | 1 << 13;
@@ -51,6 +52,21 @@ pub(super) const MEANWHILE: [Meanwhile; 3] = [
         ..NOTHING
     },
 ];
+
+/// Runs a command that may take as long as it takes, without KVM, to build the module and an initramfs;
+/// what it printed.
+pub(super) fn run_long(vm: &mut Vm, command: &str) -> Result<String> {
+    const LIMIT: Duration = Duration::from_secs(2400);
+    let output = vm.guest.run_within(LIMIT, command)?;
+    ensure!(
+        output.status == 0,
+        "{command} ended with {}: {} {}",
+        output.status,
+        output.stdout,
+        output.stderr
+    );
+    Ok(output.stdout)
+}
 
 /// Makes the guest as it is after a good boot, whatever the scenario before left.
 pub(super) fn start_enforced(vm: &mut Vm) -> Result<()> {

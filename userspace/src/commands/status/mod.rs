@@ -1,412 +1,59 @@
 // SPDX-License-Identifier: MIT
 
-//! `rmcp-kctl status`: per GPU, each policy as it is wanted, as it is live, and as amdgpu would
-//! have it. "enforced" is only ever said of values read from the running kernel just now.
+//! `rmcp-kctl status`: what is in force, for a person, a script, a login, a monitor, and again and
+//! again.
+
+mod found;
+mod metrics;
+mod screen;
+mod watch;
+
+pub use found::{Status, Verdict};
 
 use super::Exit;
-use crate::dkms;
-use crate::gpu::{self, GcVersion};
-use crate::kernel;
-use crate::modprobe;
-use crate::policy::{self, Param};
-use crate::report::{Terminal, Tone};
+use crate::cli;
+use crate::report::{Line, Terminal, Tone};
 use crate::root::Root;
-use crate::sysfs::amdgpu::Amdgpu;
-use crate::sysfs::rmcp::{Guard, Module};
-use crate::sysfs::{amdgpu, pci, rmcp};
+use crate::steps;
 use anyhow::Result;
-use serde::Serialize;
-
-/// All that `status` found.
-#[derive(Debug, Serialize)]
-pub struct Status {
-    verdict: Verdict,
-    exit_code: u8,
-    summary: String,
-    module: Option<Module>,
-    amdgpu: Option<Amdgpu>,
-    gpus: Vec<Gpu>,
-    kernels: Vec<Kernel>,
-    boot: Boot,
-}
-
-/// The answer for the whole machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// Every GPU that rmcp guards is enforced.
-    Enforced,
-    /// At least one is not.
-    NotInEffect,
-    /// There is none.
-    NoGpu,
-}
-
-impl Verdict {
-    fn exit(self) -> Exit {
-        match self {
-            Self::Enforced => Exit::Success,
-            Self::NotInEffect => Exit::NotInEffect,
-            Self::NoGpu => Exit::NoGpu,
-        }
-    }
-}
-
-/// One AMD GPU.
-#[derive(Debug, Serialize)]
-struct Gpu {
-    bdf: String,
-    pci_id: String,
-    driver: Option<String>,
-    gc_version: Option<GcVersion>,
-    chip: Option<&'static str>,
-    gfx_target: Option<&'static str>,
-    /// Whether rmcp is made for this GPU; `None` while its GC version is not known.
-    covered: Option<bool>,
-    enforced: bool,
-    asleep: bool,
-    reason: String,
-    policies: Vec<Policy>,
-    guard: Option<Guard>,
-}
-
-/// One policy on one GPU.
-#[derive(Debug, Serialize)]
-struct Policy {
-    name: &'static str,
-    wanted: String,
-    /// What the driver has now.
-    live: String,
-    /// What the driver had before rmcp wrote.
-    driver_default: String,
-    in_force: bool,
-    note: String,
-}
-
-/// One installed kernel.
-#[derive(Debug, Serialize)]
-struct Kernel {
-    release: String,
-    running: bool,
-    module: dkms::State,
-}
-
-/// How the module gets loaded.
-#[derive(Debug, Serialize)]
-struct Boot {
-    /// The modprobe.d file that loads rmcp before amdgpu.
-    softdep: Option<String>,
-}
+use std::path::Path;
+use std::time::Duration;
 
 /// Runs the command.
 ///
 /// # Errors
 ///
 /// When something in /sys exists but cannot be read or is not of the documented form.
-pub fn run(root: &Root, terminal: &Terminal) -> Result<Exit> {
-    let status = Status::read(root)?;
-    if terminal.json() {
-        terminal.document(&status)?;
-    } else {
-        status.print(terminal);
+pub fn run(root: &Root, terminal: &Terminal, args: &cli::Status) -> Result<Exit> {
+    if let Some(seconds) = args.watch {
+        return watch::run(root, terminal, Duration::from_secs(seconds.into()));
     }
-    Ok(status.verdict.exit())
+    let status = Status::read(root);
+    if args.prometheus {
+        export(terminal, &status, args.output.as_deref())?;
+    }
+    let status = status?;
+    let exit = status.verdict().exit();
+    match args {
+        cli::Status {
+            prometheus: true, ..
+        } => {}
+        _ if terminal.json() => terminal.document(&status)?,
+        cli::Status { quiet: true, .. } if exit == Exit::Success => {}
+        cli::Status { quiet: true, .. } => terminal.line(Tone::Warning, &status.in_one_line()),
+        _ => terminal.print(&status.screen())?,
+    }
+    Ok(exit)
 }
 
-impl Status {
-    /// Reads the system.
-    ///
-    /// # Errors
-    ///
-    /// When something in /sys exists but cannot be read or is not of the documented form.
-    pub fn read(root: &Root) -> Result<Self> {
-        let module = rmcp::module(root)?;
-        let amdgpu = amdgpu::read(root)?;
-        let mut gpus = Vec::new();
-        for found in pci::gpus(root)? {
-            let guard = rmcp::guard(root, &found.bdf)?;
-            gpus.push(Gpu::judge(found, guard, module.as_ref(), amdgpu.as_ref()));
-        }
-        let verdict = overall(&gpus);
-        let running = kernel::running(root)?;
-        Ok(Self {
-            verdict,
-            exit_code: verdict.exit().code(),
-            summary: summary(verdict, &gpus),
-            kernels: kernel::installed(root)
-                .into_iter()
-                .map(|release| Kernel {
-                    running: running.as_deref() == Some(release.as_str()),
-                    module: dkms::state(root, &release),
-                    release,
-                })
-                .collect(),
-            boot: Boot {
-                softdep: modprobe::softdep_file(root),
-            },
-            module,
-            amdgpu,
-            gpus,
-        })
+/// A monitor is told of an error, too, and not left with what was written before.
+fn export(terminal: &Terminal, status: &Result<Status>, output: Option<&Path>) -> Result<()> {
+    let text = status
+        .as_ref()
+        .map_or_else(|_| metrics::unread(), Status::metrics);
+    match output {
+        Some(file) => steps::write_atomically(file, text.as_bytes(), 0o644)?,
+        None => terminal.print(&[Line::plain(text.trim_end())])?,
     }
-
-    fn print(&self, terminal: &Terminal) {
-        let tone = match self.verdict {
-            Verdict::Enforced => Tone::Good,
-            Verdict::NotInEffect => Tone::Bad,
-            Verdict::NoGpu => Tone::Warning,
-        };
-        terminal.line(tone, &self.summary);
-        for gpu in &self.gpus {
-            gpu.print(terminal);
-        }
-        let row = |name: &str, text: &str| {
-            terminal.line(Tone::Plain, &format!("{name:<9} {text}"));
-        };
-        terminal.line(Tone::Plain, "");
-        row("module", &self.module_line());
-        row("amdgpu", &self.amdgpu_line());
-        for kernel in &self.kernels {
-            let running = if kernel.running { " (running)" } else { "" };
-            row(
-                "dkms",
-                &format!("{}{running}: {}", kernel.release, kernel.module),
-            );
-        }
-        row(
-            "boot",
-            &match &self.boot.softdep {
-                Some(file) => format!("rmcp is loaded before amdgpu ({file})"),
-                None => "nothing loads rmcp before amdgpu: run 'rmcp-kctl install'".to_owned(),
-            },
-        );
-    }
-
-    fn module_line(&self) -> String {
-        let Some(module) = &self.module else {
-            return "rmcp is not loaded".to_owned();
-        };
-        let parameters: Vec<String> = module
-            .parameters
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        format!(
-            "rmcp {}: {} ({}); {}",
-            module.version.as_deref().unwrap_or("of unknown version"),
-            module.state.as_deref().unwrap_or("state unknown"),
-            module.reason.as_deref().unwrap_or("no reason given"),
-            parameters.join(" ")
-        )
-    }
-
-    fn amdgpu_line(&self) -> String {
-        let Some(amdgpu) = &self.amdgpu else {
-            return "not loaded".to_owned();
-        };
-        let unknown = "unknown";
-        format!(
-            "loaded with noretry={} vm_fragment_size={} (-1 = amdgpu's choice)",
-            amdgpu.noretry.as_deref().unwrap_or(unknown),
-            amdgpu.vm_fragment_size.as_deref().unwrap_or(unknown)
-        )
-    }
-}
-
-fn overall(gpus: &[Gpu]) -> Verdict {
-    let mut concerned = gpus
-        .iter()
-        .filter(|gpu| gpu.covered != Some(false))
-        .peekable();
-    if concerned.peek().is_none() {
-        Verdict::NoGpu
-    } else if concerned.all(|gpu| gpu.enforced) {
-        Verdict::Enforced
-    } else {
-        Verdict::NotInEffect
-    }
-}
-
-fn summary(verdict: Verdict, gpus: &[Gpu]) -> String {
-    let concerned = gpus.iter().filter(|gpu| gpu.covered != Some(false)).count();
-    let enforced = gpus.iter().filter(|gpu| gpu.enforced).count();
-    match verdict {
-        Verdict::Enforced => format!("enforced: {enforced} of {concerned} RDNA1/RDNA2 GPUs"),
-        Verdict::NotInEffect => {
-            format!("not in effect: {enforced} of {concerned} RDNA1/RDNA2 GPUs are enforced")
-        }
-        Verdict::NoGpu => "no RDNA1/RDNA2 GPU (GC 10.1.x or 10.3.x) was found".to_owned(),
-    }
-}
-
-impl Gpu {
-    fn judge(
-        found: pci::Gpu,
-        guard: Option<Guard>,
-        module: Option<&Module>,
-        amdgpu: Option<&Amdgpu>,
-    ) -> Self {
-        let gc_version = guard.as_ref().map(|g| g.gc_version).or(found.gc_version);
-        let chip = gc_version.and_then(GcVersion::chip);
-        let policies: Vec<Policy> = match (&guard, module) {
-            (Some(guard), Some(module)) => policies(guard, module, amdgpu),
-            _ => Vec::new(),
-        };
-        // The module's word and the values themselves must agree.
-        let enforced = chip.is_some()
-            && guard
-                .as_ref()
-                .is_some_and(|guard| guard.state == "enforced")
-            && !policies.is_empty()
-            && policies.iter().all(|policy| policy.in_force);
-        let covered = gc_version
-            .map(|version| version.chip().is_some())
-            .or_else(|| found.cannot_be_covered().then_some(false));
-        Self {
-            reason: reason(&found, covered, guard.as_ref(), module, enforced),
-            asleep: found.asleep,
-            bdf: found.bdf,
-            pci_id: found.pci_id,
-            driver: found.driver,
-            gc_version,
-            chip: chip.map(|chip| chip.name),
-            gfx_target: chip.map(|chip| chip.gfx_target),
-            covered,
-            enforced,
-            policies,
-            guard,
-        }
-    }
-
-    fn print(&self, terminal: &Terminal) {
-        let what = gpu::title(self.gc_version, &self.pci_id);
-        let (tone, word) = match (self.covered, self.enforced) {
-            (Some(false), _) => (Tone::Plain, "not rmcp's"),
-            (_, true) => (Tone::Good, "enforced"),
-            (_, false) => (Tone::Bad, "not in effect"),
-        };
-        terminal.line(Tone::Plain, "");
-        terminal.line(tone, &format!("{}  {what}  {word}", self.bdf));
-        terminal.line(Tone::Plain, &format!("  {}", self.reason));
-        if self.asleep {
-            let asleep = "  asleep now: amdgpu programs it anew when it wakes";
-            terminal.line(Tone::Plain, asleep);
-        }
-        if self.policies.is_empty() {
-            return;
-        }
-        let row = |name: &str, wanted: &str, live: &str, default: &str, note: &str| {
-            let text = format!("  {name:<14} {wanted:<8} {live:<18} {default:<8} {note}");
-            terminal.line(Tone::Plain, text.trim_end());
-        };
-        row("policy", "wanted", "live", "found", "");
-        for policy in &self.policies {
-            row(
-                policy.name,
-                &policy.wanted,
-                &policy.live,
-                &policy.driver_default,
-                &policy.note,
-            );
-        }
-    }
-}
-
-/// Why a GPU is, or is not, enforced; with what to do in the second case.
-fn reason(
-    found: &pci::Gpu,
-    covered: Option<bool>,
-    guard: Option<&Guard>,
-    module: Option<&Module>,
-    enforced: bool,
-) -> String {
-    if covered == Some(false) {
-        return "not GC 10.1.x or 10.3.x: rmcp leaves it alone".to_owned();
-    }
-    match (module, guard) {
-        (_, Some(guard)) if guard.state == "enforced" && !enforced => {
-            "rmcp says enforced, but a live value is not the wanted one: report this".to_owned()
-        }
-        (_, Some(guard)) => guard.reason.clone(),
-        (None, _) => "rmcp is not loaded: run 'rmcp-kctl install', then reboot".to_owned(),
-        (Some(module), None) if module.state.as_deref() == Some("refused") => {
-            format!(
-                "rmcp refused: {}",
-                module.reason.as_deref().unwrap_or("no reason given")
-            )
-        }
-        (Some(_), None) => match found.driver.as_deref() {
-            Some("amdgpu") => {
-                "rmcp is loaded but has not adopted this GPU: see 'dmesg | grep rmcp'".to_owned()
-            }
-            Some(other) => format!("driven by {other}, not by amdgpu"),
-            None => "no driver is bound to it".to_owned(),
-        },
-    }
-}
-
-/// The policies on a GPU, from its live values.
-fn policies(guard: &Guard, module: &Module, amdgpu: Option<&Amdgpu>) -> Vec<Policy> {
-    let wanted = |param: &Param| {
-        module
-            .parameters
-            .get(param.name)
-            .cloned()
-            .unwrap_or_default()
-    };
-    let pinned = |param: &'static Param, live: String, found: String, option: Option<&str>| {
-        let wanted = wanted(param);
-        let leave = param.parse(&wanted) == Some(policy::LEAVE);
-        Policy {
-            name: param.name,
-            in_force: param.parse(&wanted).is_some() && (leave || wanted == live),
-            note: match (leave, found == wanted, option) {
-                (true, _, _) => "left to amdgpu",
-                (_, true, Some("-1")) => "amdgpu's own default here: rmcp changes nothing",
-                (_, true, _) => "amdgpu had it so by its option: rmcp changes nothing",
-                _ => "",
-            }
-            .to_owned(),
-            driver_default: found,
-            wanted,
-            live,
-        }
-    };
-    let mtype_cc = wanted(&policy::MTYPE_CC);
-    vec![
-        pinned(
-            &policy::NORETRY,
-            guard.noretry.to_string(),
-            guard.noretry_driver_default.to_string(),
-            amdgpu.and_then(|amdgpu| amdgpu.noretry.as_deref()),
-        ),
-        pinned(
-            &policy::FRAGMENT_SIZE,
-            guard.fragment_size.to_string(),
-            guard.fragment_size_driver_default.to_string(),
-            amdgpu.and_then(|amdgpu| amdgpu.vm_fragment_size.as_deref()),
-        ),
-        Policy {
-            name: policy::MTYPE_CC.name,
-            live: format!(
-                "{} of {} rewritten",
-                guard.mtype_cc_rewritten, guard.mtype_cc_requests
-            ),
-            driver_default: "nc".to_owned(),
-            in_force: match mtype_cc.as_str() {
-                // Read one after the other while mappings go on, the counters may be one apart.
-                "nc" | "uc" => guard.mtype_cc_rewritten >= guard.mtype_cc_requests,
-                "report" | "off" => true,
-                _ => false,
-            },
-            note: match (mtype_cc.as_str(), guard.mtype_cc_requests) {
-                ("off", _) => "not watched",
-                ("report", _) => "counted only",
-                (_, 0) => "nobody asked for CC: rmcp changed nothing",
-                _ => "",
-            }
-            .to_owned(),
-            wanted: mtype_cc,
-        },
-    ]
+    Ok(())
 }
