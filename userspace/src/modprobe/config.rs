@@ -22,7 +22,7 @@ pub const DIRECTORIES: [&str; 5] = [
 ];
 
 /// The soft dependencies that modules ask for themselves, below the kernel's module directory.
-const MODULES_SOFTDEP: &str = "modules.softdep";
+pub const MODULES_SOFTDEP: &str = "modules.softdep";
 
 /// Everything that modprobe.d says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

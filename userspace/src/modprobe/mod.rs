@@ -6,7 +6,7 @@ mod config;
 mod directive;
 mod softdep;
 
-pub use config::{Config, Unused, DIRECTORIES};
+pub use config::{Config, Unused, DIRECTORIES, MODULES_SOFTDEP};
 pub use directive::{parse, underscores, Directive, Kind};
 pub use softdep::{matches, Softdep};
 

@@ -413,6 +413,14 @@ fn a_softdep_that_is_missing_or_not_seen() {
             "softdep amdgpu pre: x",
         );
     assert_eq!(rules(&tree), ["warning softdep-shadowed 1"]);
+    let seen = check(&tree).out.replace("\n         ", " ");
+    let line = "write 'softdep amdgpu pre: rmcp x' to a file of /etc/modprobe.d";
+    assert!(seen.contains(line), "{seen}");
+    tree.write(CONF, "softdep amdgpu pre: rmcp x");
+    assert_eq!(
+        rules(&tree),
+        ["note softdep-ignored 1", "note softdep-ignored 1"]
+    );
 }
 
 #[test]

@@ -33,6 +33,7 @@ pub(super) fn apply(view: &View<'_>, check: &mut Check) {
         if is_installed(view) {
             check.add(Finding {
                 found: format!("{}: without rmcp", first.text.text().trim()),
+                todo: add_rmcp_by_hand(first, softdep),
                 edit: add_rmcp(first, softdep),
                 ..missing(&first.place)
             });
@@ -59,8 +60,7 @@ fn missing(place: &Place) -> Finding {
         why: "rmcp is installed; loaded after amdgpu it is not in effect until the next resume or \
               reset"
             .to_owned(),
-        todo: "run 'rmcp-kctl install', or add rmcp to the softdep line of amdgpu that comes first"
-            .to_owned(),
+        todo: "run 'rmcp-kctl install'".to_owned(),
         source: SOURCE.to_owned(),
         edit: None,
     }
@@ -78,7 +78,7 @@ fn not_first(first: &Directive, softdep: &Softdep, shadowed: &Place) -> Finding 
         why: "of several softdep lines for amdgpu, modprobe takes the first in the order of the \
               files' names and no other: amdgpu is loaded without rmcp"
             .to_owned(),
-        todo: "add rmcp to this line".to_owned(),
+        todo: add_rmcp_by_hand(first, softdep),
         source: SOURCE.to_owned(),
         edit: add_rmcp(first, softdep),
     }
@@ -131,6 +131,26 @@ fn ignored(first: &Directive, softdep: &Softdep, line: &Directive, asked: &Softd
         source: SOURCE.to_owned(),
         edit: None,
     }
+}
+
+/// The same in words. The kernel's own file is written anew with every module that is installed.
+fn add_rmcp_by_hand(line: &Directive, softdep: &Softdep) -> String {
+    if !line.place.file.ends_with(modprobe::MODULES_SOFTDEP) {
+        return "add rmcp to this line: of several, the first counts".to_owned();
+    }
+    let list = |name: &str, modules: &[String]| match modules {
+        [] => String::new(),
+        modules => format!(" {name} {}", modules.join(" ")),
+    };
+    let pre = [&["rmcp".to_owned()], softdep.pre.as_slice()].concat();
+    format!(
+        "this line is the kernel's own: write 'softdep amdgpu{}{}' to a file of {} whose name comes \
+         before {}, such as amdgpu.conf",
+        list("pre:", &pre),
+        list("post:", &softdep.post),
+        modprobe::DIRECTORIES[0],
+        modprobe::MODULES_SOFTDEP
+    )
 }
 
 /// Puts rmcp at the head of what the line loads first.
