@@ -7,7 +7,7 @@ use crate::root::Root;
 use anyhow::{anyhow, bail, ensure, Context, Result};
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow};
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 
@@ -22,15 +22,24 @@ const REGISTERS_END: u64 = 1 << 22;
 ///
 /// When it cannot be read, with the reason.
 pub(super) fn text(root: &Root, name: &str) -> Result<String> {
-    let mut file = open(root, name, OpenOptions::new().read(true))?;
-    io::read_to_string(&mut file).with_context(|| format!("cannot read {DEBUGFS}/{name}"))
+    // Says what is in the way, if something is.
+    open(root, name, OpenOptions::new().read(true))?;
+    let path = format!("{DEBUGFS}/{name}");
+    let text = root.read_whole(&path)?;
+    text.with_context(|| format!("there is no {path}"))
 }
 
 fn open(root: &Root, name: &str, options: &OpenOptions) -> Result<File> {
     let path = format!("{DEBUGFS}/{name}");
-    options
-        .open(root.path(&path))
-        .map_err(|error| refused(root, &path, &error))
+    let file = root.path(&path);
+    let opened = fs::metadata(&file).and_then(|metadata| {
+        if metadata.is_file() {
+            options.open(&file)
+        } else {
+            Err(io::Error::other("it is not a regular file"))
+        }
+    });
+    opened.map_err(|error| refused(root, &path, &error))
 }
 
 /// Why a file could not be opened.

@@ -235,6 +235,20 @@ fn what_is_missing_of_debugfs_is_said() {
 }
 
 #[test]
+fn a_file_that_never_ends_is_not_read() {
+    let tree = confirmed();
+    let why = "it is not a regular file";
+    for file in [
+        format!("{KPROBES}/list"),
+        "/sys/kernel/debug/dri/0/amdgpu_regs".to_owned(),
+    ] {
+        tree.remove(&file).link(&file, "/dev/zero");
+    }
+    assert_check(&tree, "mtype_cc", "kprobes", "not-read", why);
+    assert_check(&tree, "noretry", "GCVM registers", "not-read", why);
+}
+
+#[test]
 fn the_graphics_block_is_let_go_after_it_was_held() {
     let tree = confirmed();
     let gfxoff = tree.debugfs(BDF, "amdgpu_gfxoff");
