@@ -130,6 +130,12 @@ const ALL: &[Scenario] = &[
         None,
         verify::agrees_with_the_gpu,
     ),
+    scenario(
+        "verify-navi21",
+        On::Only(&["navi21"]),
+        None,
+        verify::agrees_with_the_gpu,
+    ),
     scenario("parameter", On::Any, None, parameter::out_of_range),
     scenario("params", On::Any, None, params::folklore),
     scenario("order", On::Any, None, order::amdgpu_first),
@@ -152,6 +158,8 @@ const ALL: &[Scenario] = &[
         ..long("long-reload", reload::of_amdgpu_twenty_times)
     },
     scenario("reset", On::Any, None, reset::of_the_gpu),
+    // Nothing but a reboot ends a lockdown.
+    scenario("verify-lockdown", On::Any, None, verify::under_lockdown),
     // After "reset", which taints the kernel.
     scenario("reboot", On::Any, None, reboot::through_firmware),
     Scenario {

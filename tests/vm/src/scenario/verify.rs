@@ -172,6 +172,27 @@ fn other_values(vm: &mut Vm) -> Result<()> {
     )
 }
 
+/// On a locked-down kernel, as Secure Boot makes it, registers and page tables are read all the same.
+pub(super) fn under_lockdown(vm: &mut Vm) -> Result<()> {
+    start_enforced(vm)?;
+    vm.guest
+        .check("echo integrity >/sys/kernel/security/lockdown")?;
+    let refused = "head -c 4 /sys/kernel/debug/dri/0/amdgpu_regs2";
+    ensure!(
+        vm.guest.run(refused)?.status != 0,
+        "the lockdown lets amdgpu_regs2 be opened: it is none"
+    );
+    let seen = verify(vm, "", "--probe", 0)?;
+    expect_registers_of_the_gpus(vm, &seen)?;
+    expect(
+        &seen,
+        "mtype_cc",
+        "page table",
+        "confirmed",
+        "mapped as CC is NC",
+    )
+}
+
 /// Runs `verify` with a command before it and arguments after it; it must end so.
 fn verify(vm: &mut Vm, before: &str, after: &str, expected: i32) -> Result<Value> {
     let output = vm
