@@ -2,10 +2,11 @@
 
 //! X.509 certificates, as far as it takes to tell whose key signed a module.
 
+use super::sound;
 use crate::report::printable;
 use der::asn1::{Ia5StringRef, PrintableStringRef, TeletexStringRef, Utf8StringRef};
 use der::oid::ObjectIdentifier;
-use der::{Decode, DecodePem, Encode, Tag, Tagged};
+use der::{Encode, Tag, Tagged};
 use x509_cert::certificate::{CertificateInner, Raw};
 use x509_cert::ext::pkix::SubjectKeyIdentifier;
 use x509_cert::name::Name;
@@ -39,7 +40,7 @@ impl Certificate {
     /// When it is none.
     pub fn from_der(bytes: &[u8]) -> der::Result<Self> {
         // Of any profile: the kernel is not strict about serial numbers either.
-        Self::of(&CertificateInner::<Raw>::from_der(bytes)?)
+        Self::of(&sound::decode::<CertificateInner<Raw>>(bytes)?)
     }
 
     /// Reads a certificate in DER or PEM, as `sign-file` takes both.
@@ -49,7 +50,7 @@ impl Certificate {
     /// When it is neither.
     pub fn from_file(bytes: &[u8]) -> der::Result<Self> {
         if bytes.starts_with(b"-----BEGIN") {
-            Self::of(&CertificateInner::<Raw>::from_pem(bytes)?)
+            Self::from_der(&der::pem::decode_vec(bytes)?.1)
         } else {
             Self::from_der(bytes)
         }
@@ -62,7 +63,7 @@ impl Certificate {
             .iter()
             .flatten()
             .find(|extension| extension.extn_id == KEY_ID)
-            .map(|extension| SubjectKeyIdentifier::from_der(extension.extn_value.as_bytes()))
+            .map(|extension| sound::decode::<SubjectKeyIdentifier>(extension.extn_value.as_bytes()))
             .transpose()?;
         Ok(Self {
             subject: common_name(&signed.subject),

@@ -10,6 +10,7 @@ mod machine;
 mod signature;
 mod signature_list;
 mod signing_key;
+mod sound;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -5,9 +5,10 @@
 //! the kernel's own check says.
 
 use super::certificate::{common_name, Certificate};
+use super::sound;
 use cms::content_info::ContentInfo;
 use cms::signed_data::{SignedData, SignerIdentifier};
-use der::{Decode, Encode};
+use der::Encode;
 use std::fmt;
 
 /// What a signed module ends with (`MODULE_SIGNATURE_MARKER`, `module_signature.h`).
@@ -108,7 +109,7 @@ fn message(module: &[u8]) -> Result<Option<&[u8]>, SignatureError> {
 }
 
 fn parse(message: &[u8]) -> der::Result<Vec<Signer>> {
-    let signed: SignedData = ContentInfo::from_der(message)?.content.decode_as()?;
+    let signed: SignedData = sound::decode::<ContentInfo>(message)?.content.decode_as()?;
     signed
         .signer_infos
         .0
