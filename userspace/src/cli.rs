@@ -74,8 +74,16 @@ pub enum Command {
     /// nothing confirms some policy either.
     Verify(Verify),
     /// Build and install the module for every kernel that can have it, and load it at boot
+    ///
+    /// Shows its plan and asks before it changes anything. What it does is written down step by step
+    /// in /var/lib/rmcp/journal.json: a step that fails takes back those before it, and after a power
+    /// cut a second 'install' completes what is half done, or 'uninstall' removes it. What a user
+    /// changed in a file of rmcp's is kept. Exit codes: 0 installed, or nothing to do; 1 an error, and
+    /// the output says what was found and what to do.
     Install(Install),
-    /// Undo what install did
+    /// Undo what install did, and unload the module
+    ///
+    /// Packages that install brought stay. Exit codes: 0 uninstalled, or nothing to do; 1 an error.
     Uninstall(Uninstall),
     /// Check, list and mend the parameters of amdgpu and rmcp
     #[command(subcommand)]
@@ -185,11 +193,23 @@ pub struct Install {
     /// Only for this kernel release; may be repeated
     #[arg(long = "kernel", value_name = "RELEASE")]
     pub kernels: Vec<String>,
+    /// Install the distribution's packages that the build lacks
+    #[arg(long)]
+    pub install_deps: bool,
+    /// Do without the module: set amdgpu's own options, which cover two of the three policies
+    ///
+    /// For kernels that cannot have the module. The options are global, so that every AMD GPU in the
+    /// machine must be RDNA1 or RDNA2.
+    #[arg(long, conflicts_with_all = ["install_deps", "kernels"])]
+    pub params_only: bool,
 }
 
 /// Options of `uninstall`.
 #[derive(Debug, Args)]
 pub struct Uninstall {
+    /// Leave /etc/modprobe.d/rmcp.conf as it is
+    #[arg(long)]
+    pub keep_config: bool,
     /// Print the steps and change nothing
     #[arg(long)]
     pub dry_run: bool,

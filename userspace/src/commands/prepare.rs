@@ -5,7 +5,7 @@
 
 use super::{layout, Exit};
 use crate::cli;
-use crate::kernel::{self, Metadata, Obstacle, Requirements, RustTree};
+use crate::kernel::{self, Metadata, Obstacle, Ready, RustTree};
 use crate::report::Terminal;
 use crate::root::Root;
 use crate::steps;
@@ -25,9 +25,7 @@ pub fn run(root: &Root, terminal: &Terminal, args: &cli::Prepare) -> Result<Exit
         None => kernel::running(root)?.context("the running kernel's release is not known")?,
     };
     RustTree::remove_obsolete(root)?;
-    let ready = match Requirements::check(root, &release, args.headers.as_deref())
-        .and_then(|kernel| kernel.tools(root))
-    {
+    let ready = match Ready::check(root, &release, args.headers.as_deref()) {
         Ok(ready) => ready,
         Err(obstacle @ Obstacle::KernelCannot(_)) => {
             terminal.progress(&format!("rmcp: skipped: {obstacle}"));

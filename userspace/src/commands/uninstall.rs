@@ -2,20 +2,28 @@
 
 //! `rmcp-kctl uninstall`: takes back what install did. The command itself stays.
 
+use super::install::{kept, leftovers, Past};
 use super::Exit;
 use crate::cli;
-use crate::dkms;
-use crate::initramfs::{self, Tool};
+use crate::conf;
+use crate::dkms::{self, Action};
+use crate::initramfs::{self, Tool, Wanted};
 use crate::kernel;
-use crate::modprobe;
+use crate::lock::Lock;
+use crate::own_file;
 use crate::packaged;
 use crate::report::{Terminal, Tone};
 use crate::root::Root;
-use crate::steps::{self, Step};
+use crate::steps::{self, Step, Work};
 use anyhow::{bail, Result};
+use serde::Serialize;
 
-/// What rmcp keeps of its own.
-const STATE: &str = "/var/lib/rmcp";
+/// What is to be done.
+#[derive(Debug, Serialize)]
+struct Plan {
+    #[serde(serialize_with = "steps::serialize")]
+    steps: Vec<Step>,
+}
 
 /// Runs the command.
 ///
@@ -30,79 +38,132 @@ pub fn run(root: &Root, terminal: &Terminal, args: &cli::Uninstall) -> Result<Ex
     if let (Some(how), false) = (packaged, args.package) {
         bail!("rmcp came with a package, which takes everything back when it goes: {how}");
     }
-    let plan = plan(root, packaged.is_some())?;
+    let _lock = (!args.dry_run).then(Lock::take).transpose()?;
+    let plan = Plan {
+        steps: plan(root, args.keep_config, packaged.is_some())?,
+    };
     if terminal.json() {
         terminal.document(&plan)?;
-    } else if plan.is_empty() {
+    } else if plan.steps.is_empty() {
         terminal.line(Tone::Plain, "rmcp is not installed: nothing to do");
     } else {
-        steps::print(terminal, &plan);
+        steps::print(terminal, &plan.steps);
     }
-    if args.dry_run || plan.is_empty() {
+    if args.dry_run || plan.steps.is_empty() {
         return Ok(Exit::Success);
     }
     steps::confirm(terminal, args.yes)?;
-    steps::execute(terminal, root, &plan)?;
-    if root.exists("/sys/module/rmcp") {
-        terminal.progress("uninstalled; rmcp is still loaded until 'rmmod rmcp' or the next boot");
-    }
+    steps::execute(terminal, root, Work::Uninstall, &plan.steps)?;
+    terminal.progress("uninstalled");
     Ok(Exit::Success)
 }
 
 /// What the package manager removes next, and the initramfs images that are made from it, are left to
 /// it.
-fn plan(root: &Root, packaged: bool) -> Result<Vec<Step>> {
+fn plan(root: &Root, keep_config: bool, packaged: bool) -> Result<Vec<Step>> {
+    let past = Past::read(root);
+    // First what loads it at boot: a machine that stops in the middle boots without it.
+    let mut steps = files(root, keep_config)?;
+    dkms(root, &past, packaged, &mut steps);
+    steps.extend(leftovers(root, conf::FILE));
+    if root.is_running_system() && !packaged {
+        let removed = |step: &Step| matches!(step, Step::Remove { path } if path == conf::FILE);
+        let stays = root.exists(conf::FILE) && !steps.iter().any(removed);
+        let wanted = Wanted::Nothing {
+            conf: (!stays).then(|| conf::FILE.to_owned()),
+        };
+        for release in kernel::installed(root) {
+            initramfs(root, &past, &release, &wanted, &mut steps);
+        }
+    }
+    if root.exists("/sys/module/rmcp") {
+        steps.push(Step::Unload);
+    }
+    if root.exists(steps::DIRECTORY) {
+        steps.push(Step::Remove {
+            path: steps::DIRECTORY.to_owned(),
+        });
+    }
+    Ok(steps)
+}
+
+/// The files that install wrote. What a user changed stays.
+fn files(root: &Root, keep_config: bool) -> Result<Vec<Step>> {
     let mut steps = Vec::new();
-    if dkms::added(root) {
+    let remove = |path: &str| Step::Remove {
+        path: path.to_owned(),
+    };
+    if let Some(text) = conf::read(root)?.filter(|_| !keep_config) {
+        match conf::without_sections(&text) {
+            None => steps.push(remove(conf::FILE)),
+            Some(users) if users == text => {}
+            Some(users) => steps.push(Step::Write {
+                path: conf::FILE.to_owned(),
+                text: users,
+                mode: 0o644,
+            }),
+        }
+    }
+    for file in own_file::ALL {
+        if file.is_ours(root)? {
+            steps.push(remove(file.path));
+        }
+    }
+    Ok(steps)
+}
+
+/// The module in every kernel, and its source.
+fn dkms(root: &Root, past: &Past, packaged: bool, steps: &mut Vec<Step>) {
+    let remove = |path: String| Step::Remove { path };
+    let kernels = kernel::installed(root);
+    if kernels.iter().any(|release| past.suspects_dkms(release)) {
+        // A DKMS that was stopped in the middle does not know what there is.
+        for release in kernels {
+            let remains = dkms::remains(root, &release);
+            if !remains.is_empty() {
+                steps.extend(remains.into_iter().map(remove));
+                steps.push(Step::Depmod { release });
+            }
+        }
+        if root.exists(dkms::PARENT) {
+            steps.push(remove(dkms::PARENT.to_owned()));
+        }
+    } else if dkms::added(root) {
         if !root.exists(format!("{}/dkms.conf", dkms::SOURCE)) {
             // DKMS cannot remove what it has no source of.
             steps.push(Step::Source {
                 path: dkms::SOURCE.to_owned(),
+                keep: None,
             });
         }
-        steps.push(Step::Run {
-            what: "removing the module from every kernel".to_owned(),
-            command: dkms::command("remove", &["--all"]),
-            undo: None,
-        });
+        steps.push(Step::Dkms(Action::Remove));
     }
-    if let Some(text) = root.read(modprobe::FILE)? {
-        steps.push(match modprobe::without_softdep(&text) {
-            Some(users) => Step::Write {
-                path: modprobe::FILE.to_owned(),
-                text: users,
-                mode: 0o644,
-            },
-            None => Step::Remove {
-                path: modprobe::FILE.to_owned(),
-            },
-        });
+    if packaged {
+        return;
     }
     let source = root.path(dkms::SOURCE);
-    let ours = !packaged && source.symlink_metadata().is_ok() && !source.join(".git").exists();
-    if ours || matches!(steps.first(), Some(Step::Source { .. })) {
-        steps.push(Step::Remove {
+    let written_now = matches!(steps.as_slice(), [.., Step::Source { .. }, _]);
+    if past.source_is_the_users(root) && !source.join(".git").exists() {
+        steps.push(Step::Keep {
             path: dkms::SOURCE.to_owned(),
+            to: kept(root),
+        });
+    } else if written_now || (source.symlink_metadata().is_ok() && !source.join(".git").exists()) {
+        steps.push(remove(dkms::SOURCE.to_owned()));
+    }
+}
+
+fn initramfs(root: &Root, past: &Past, release: &str, wanted: &Wanted, steps: &mut Vec<Step>) {
+    // An image that cannot be listed may hold it.
+    let holds_rmcp = initramfs::fault(root, release, wanted).map_or(true, |fault| fault.is_some());
+    if !holds_rmcp && !past.owes_initramfs(release) {
+        return;
+    }
+    if let (Some(image), Some(tool)) = (initramfs::image(root, release), Tool::find()) {
+        steps.push(Step::Initramfs {
+            release: release.to_owned(),
+            command: tool.rebuild(release, &image),
+            wanted: wanted.clone(),
         });
     }
-    if root.exists(STATE) {
-        steps.push(Step::Remove {
-            path: STATE.to_owned(),
-        });
-    }
-    if root.is_running_system() && !packaged {
-        for release in kernel::installed(root) {
-            // An image that cannot be listed may hold it.
-            let may_hold_rmcp = initramfs::contents(root, &release)
-                .map_or(true, |contents| contents.is_some_and(|c| c.rmcp));
-            if let (true, Some(tool)) = (may_hold_rmcp, Tool::find()) {
-                steps.push(Step::Run {
-                    what: format!("taking rmcp out of the initramfs of {release}"),
-                    command: tool.rebuild(&release),
-                    undo: None,
-                });
-            }
-        }
-    }
-    Ok(steps)
 }

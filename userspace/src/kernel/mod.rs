@@ -3,14 +3,16 @@
 //! The installed kernels, and whether the module can be built for one.
 
 mod config;
+mod obstacle;
 mod requirements;
 mod rust_tree;
+mod tools;
 
 pub use config::Config;
-pub use requirements::{
-    amdgpu_module, base_btf, headers_of, Metadata, Obstacle, Ready, Requirements,
-};
+pub use obstacle::{Missing, Obstacle};
+pub use requirements::{amdgpu_module, base_btf, headers_of, Requirements};
 pub use rust_tree::{RustTree, TREES};
+pub use tools::{Metadata, Ready};
 
 use crate::root::Root;
 use std::io;

@@ -2,9 +2,11 @@
 
 //! A system tree made for one test, and the command run on it.
 
+use serde_json::{json, Value};
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{symlink, FileExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The kernel of every tree.
@@ -81,6 +83,15 @@ impl Tree {
             fs::write(path, file.text).unwrap();
         }
         self
+    }
+
+    /// What an installation or uninstallation wrote down.
+    pub(crate) fn journal(&self, work: &str, state: &str, steps: Value, source: &str) -> &Self {
+        let journal = json!({
+            "format": 1, "work": work, "state": state, "steps": steps,
+            "written": {"/usr/src/rmcp-1.0": source},
+        });
+        self.write("/var/lib/rmcp/journal.json", &journal.to_string())
     }
 
     pub(crate) fn remove(&self, absolute: &str) -> &Self {
@@ -238,6 +249,28 @@ impl Tree {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rmcp-kctl"));
         command.arg("--root").arg(self.0.path()).args(arguments);
         command
+    }
+
+    /// Every file and link of the tree, with what it holds.
+    pub(crate) fn snapshot(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut found = BTreeMap::new();
+        let mut directories = vec![self.0.path().to_owned()];
+        while let Some(directory) = directories.pop() {
+            for entry in fs::read_dir(directory).unwrap() {
+                let path = entry.unwrap().path();
+                let kind = path.symlink_metadata().unwrap().file_type();
+                if kind.is_dir() {
+                    directories.push(path);
+                } else if kind.is_symlink() {
+                    let target = fs::read_link(&path).unwrap();
+                    found.insert(path, target.into_os_string().into_encoded_bytes());
+                } else {
+                    let bytes = fs::read(&path).unwrap();
+                    found.insert(path, bytes);
+                }
+            }
+        }
+        found
     }
 
     /// Runs the command on this tree.

@@ -4,7 +4,8 @@
 
 use super::finding::{Check, Finding};
 use super::Patient;
-use crate::{dkms, initramfs, modprobe};
+use crate::initramfs::{self, Wanted};
+use crate::{conf, dkms, modprobe};
 
 const SOFTDEP: Check = Check {
     name: "load-order",
@@ -41,14 +42,17 @@ fn image(patient: &Patient, release: &str) -> Finding {
             "{name}: an image below another root is not listed with this system's tools"
         ));
     }
-    match initramfs::contents(patient.root, release) {
-        Ok(None) => INITRAMFS.good(format!("{name} has no initramfs")),
-        Ok(Some(contents)) if !contents.in_order() => INITRAMFS
-            .error(format!(
-                "the initramfs of {name} holds amdgpu.ko but not rmcp.ko"
-            ))
+    let wanted = Wanted::Module {
+        conf: modprobe::softdep_file(patient.root).unwrap_or(conf::FILE.to_owned()),
+    };
+    let examined = initramfs::fault(patient.root, release, &wanted)
+        .and_then(|fault| Ok((fault, initramfs::contents(patient.root, release, None)?)));
+    match examined {
+        Ok((_, None)) => INITRAMFS.good(format!("{name} has no initramfs")),
+        Ok((Some(fault), _)) => INITRAMFS
+            .error(format!("the initramfs of {name} holds {fault}"))
             .mend("rmcp-kctl install"),
-        Ok(Some(contents)) => INITRAMFS.good(format!(
+        Ok((None, Some(contents))) => INITRAMFS.good(format!(
             "the initramfs of {name} holds {}",
             if contents.amdgpu {
                 "amdgpu.ko and rmcp.ko"

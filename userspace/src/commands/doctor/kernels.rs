@@ -5,7 +5,7 @@
 use super::finding::{Check, Finding};
 use super::Patient;
 use crate::dkms;
-use crate::kernel::{Obstacle, Requirements};
+use crate::kernel::{Missing, Obstacle, Ready, Requirements};
 
 const KERNEL: Check = Check {
     name: "kernel",
@@ -44,8 +44,8 @@ fn one(patient: &Patient, release: &str) -> Vec<Finding> {
         _ if !patient.concerned() => DKMS.note(format!("{name}: {state}")),
         _ => DKMS.warning(format!("{name}: {state}")),
     };
-    let kernel = match Requirements::check(root, release, None) {
-        Ok(kernel) => kernel,
+    match Requirements::check(root, release, None) {
+        Ok(_) => {}
         // What is built already needs no headers.
         Err(obstacle) if state == dkms::State::Installed => {
             return vec![KERNEL.note(format!("{name}: {obstacle}")), dkms];
@@ -60,32 +60,41 @@ fn one(patient: &Patient, release: &str) -> Vec<Finding> {
                 KERNEL.note(found)
             }];
         }
-        Err(Obstacle::Missing { what, remedy }) => {
-            let found = format!("{name}: {what}");
-            return vec![if patient.concerned() {
-                KERNEL.warning(found).mend(remedy)
-            } else {
-                KERNEL.note(found)
-            }];
+        Err(Obstacle::Missing(missing)) => {
+            let lacks = |missing: &Missing| {
+                let found = format!("{name}: {}", missing.what());
+                if patient.concerned() {
+                    KERNEL.warning(found).mend(missing.remedy())
+                } else {
+                    KERNEL.note(found)
+                }
+            };
+            return missing.iter().map(lacks).collect();
         }
-    };
+    }
     let mut findings = vec![KERNEL.good(format!("{name} can have rmcp"))];
     if !root.is_running_system() {
         findings.push(TOOLS.skipped("the tools below another root are not this system's"));
     } else {
-        findings.push(match kernel.tools(root) {
-            Ok(_) => TOOLS.good(format!(
+        match Ready::check(root, release, None) {
+            Ok(_) => findings.push(TOOLS.good(format!(
                 "{name}: rustc, bindgen, compiler and metadata are there"
-            )),
-            Err(obstacle) if state == dkms::State::Installed => {
-                TOOLS.note(format!("{name}: {obstacle}; the module is built already"))
+            ))),
+            Err(obstacle) if state == dkms::State::Installed => findings
+                .push(TOOLS.note(format!("{name}: {obstacle}; the module is built already"))),
+            Err(obstacle) if !patient.concerned() => {
+                findings.push(TOOLS.note(format!("{name}: {obstacle}")));
             }
-            Err(obstacle) if !patient.concerned() => TOOLS.note(format!("{name}: {obstacle}")),
-            Err(Obstacle::Missing { what, remedy }) => {
-                TOOLS.warning(format!("{name}: {what}")).mend(remedy)
+            Err(Obstacle::Missing(missing)) => {
+                findings.extend(missing.iter().map(|missing| {
+                    let found = format!("{name}: {}", missing.what());
+                    TOOLS.warning(found).mend(missing.remedy())
+                }));
             }
-            Err(Obstacle::KernelCannot(why)) => TOOLS.warning(format!("{name}: {why}")),
-        });
+            Err(Obstacle::KernelCannot(why)) => {
+                findings.push(TOOLS.warning(format!("{name}: {why}")));
+            }
+        }
     }
     let mended = state == dkms::State::Installed || !patient.concerned();
     findings.push(if mended {

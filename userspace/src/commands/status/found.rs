@@ -3,6 +3,7 @@
 //! What `status` found: per GPU, each policy as it is wanted, as it is live, and as amdgpu would have
 //! it. "enforced" is only ever said of values read from the running kernel just now.
 
+use crate::commands::install::Past;
 use crate::commands::Exit;
 use crate::dkms;
 use crate::gpu::GcVersion;
@@ -27,6 +28,8 @@ pub struct Status {
     pub(super) gpus: Vec<Gpu>,
     pub(super) kernels: Vec<Kernel>,
     pub(super) boot: Boot,
+    /// What an installation or uninstallation left half done, and what to do.
+    pub(super) interruption: Option<String>,
 }
 
 /// The answer for the whole machine.
@@ -134,6 +137,7 @@ impl Status {
             boot: Boot {
                 softdep: modprobe::softdep_file(root),
             },
+            interruption: Past::read(root).interruption(),
             module,
             amdgpu,
             gpus,

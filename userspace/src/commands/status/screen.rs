@@ -54,6 +54,9 @@ impl Status {
                 "nothing loads rmcp before amdgpu: run 'rmcp-kctl install'",
             ),
         }
+        if let Some(interruption) = &self.interruption {
+            row(missing, "install", interruption);
+        }
         lines
     }
 

@@ -3,9 +3,10 @@
 //! Whether rmcp is loaded before amdgpu: the `softdep` lines. Of several for amdgpu kmod takes the
 //! first and no other (`libkmod-module.c`, `kmod_module_get_softdeps`).
 
+use crate::conf;
 use crate::dkms;
 use crate::kernel;
-use crate::modprobe::{self, Directive, Softdep};
+use crate::modprobe::{Directive, Softdep};
 use crate::params::edit::Edit;
 use crate::params::{Check, Finding, Severity, View};
 use crate::traced::Place;
@@ -16,7 +17,7 @@ pub(super) fn apply(view: &View<'_>, check: &mut Check) {
     let lines: Vec<_> = view.sources.modprobe.softdeps("amdgpu").collect();
     let Some(((first, softdep), others)) = lines.split_first() else {
         if is_installed(view) {
-            check.add(missing(&Place::file(modprobe::FILE)));
+            check.add(missing(&Place::file(conf::FILE)));
         }
         return;
     };
