@@ -61,7 +61,7 @@ fuzz:
 # What `make test` leaves out, for its length.
 life:
 	$(vm)/host.sh
-	"$$($(vm)/build.sh)"/rmcp-vm test $(gpu) long-
+	bin=$$($(vm)/build.sh) && $$bin/rmcp-vm interrupt && $$bin/rmcp-vm test $(gpu) long-
 
 # modinfo is given the amdgpu of the root filesystem: this machine's kernel need not have one.
 bench:

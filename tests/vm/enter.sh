@@ -75,5 +75,5 @@ fi
 if [ ${#image[@]} -gt 0 ]; then
     # Made here first, or mke2fs says that it makes it.
     truncate -s "${image[1]}" "${image[0]}"
-    mke2fs -q -t ext4 -O ^has_journal -E lazy_itable_init=1 -d "$root" "${image[0]}"
+    mke2fs -q -t ext4 -J size=16 -E lazy_itable_init=1 -d "$root" "${image[0]}"
 fi

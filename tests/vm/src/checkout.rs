@@ -3,8 +3,8 @@
 //! A checkout of the project: where the scripts and recipes are, and where results go.
 
 use anyhow::{Context, Result};
-use std::env;
 use std::path::PathBuf;
+use std::{env, fs};
 
 /// The root of a checkout.
 #[derive(Debug, Clone)]
@@ -28,6 +28,16 @@ impl Checkout {
     /// A path in the checkout.
     pub fn path(&self, below: &str) -> PathBuf {
         self.0.join(below)
+    }
+
+    /// The release of the kernel that upgrades bring.
+    pub fn other_kernel(&self) -> Result<String> {
+        let path = self.harness("kernel.conf");
+        let text = fs::read_to_string(&path)?;
+        text.lines()
+            .find_map(|line| line.strip_prefix("OTHER_KERNEL="))
+            .map(str::to_owned)
+            .with_context(|| format!("{} names no OTHER_KERNEL", path.display()))
     }
 
     /// A file of the harness.

@@ -33,8 +33,14 @@ pub enum Variant {
     Initramfs,
     /// rmcp to be installed from its Debian package, where amdgpu is in the initramfs.
     Deb,
+    /// And another kernel, with its headers and source, which the guest boots.
+    Upgrade,
+    /// And another kernel without them.
+    Unserved,
     /// Nothing more, but the module's source and the register lists were found to be in order.
     Lint,
+    /// Debian as it is, but on it installations were killed at every step and came through.
+    Interrupted,
 }
 
 impl Variant {
@@ -45,15 +51,19 @@ impl Variant {
             Self::Tests => "tests",
             Self::Initramfs => "initramfs",
             Self::Deb => "deb",
+            Self::Upgrade => "upgrade",
+            Self::Unserved => "unserved",
             Self::Lint => "lint",
+            Self::Interrupted => "interrupted",
         }
     }
 
     fn parent(self) -> Option<Self> {
         match self {
             Self::Stock => None,
-            Self::Rmcp | Self::Initramfs | Self::Deb => Some(Self::Stock),
+            Self::Rmcp | Self::Initramfs | Self::Deb | Self::Interrupted => Some(Self::Stock),
             Self::Tests | Self::Lint => Some(Self::Rmcp),
+            Self::Upgrade | Self::Unserved => Some(Self::Initramfs),
         }
     }
 
@@ -64,7 +74,10 @@ impl Variant {
             Self::Tests => "building what only the tests use (about a minute)",
             Self::Initramfs => "installing rmcp where amdgpu is in the initramfs",
             Self::Deb => "making a guest with Debian packages to install (about a minute)",
+            Self::Upgrade => "installing another kernel beside (about 5 minutes)",
+            Self::Unserved => "installing another kernel beside, without its headers",
             Self::Lint => "looking through the module's source and the register lists",
+            Self::Interrupted => "killing installations at every step (about 15 minutes)",
         }
     }
 
@@ -76,7 +89,7 @@ impl Variant {
                     rmcp_vgpu::firmware::write(chip, &to.join("firmware"))?;
                 }
             }
-            Self::Rmcp => copy(kctl, &to.join("rmcp-kctl"))
+            Self::Rmcp | Self::Interrupted => copy(kctl, &to.join("rmcp-kctl"))
                 .context("build the workspace first, with tests/vm/build.sh")?,
             Self::Tests => {
                 for (from, name) in [
@@ -100,6 +113,9 @@ impl Variant {
                 for directory in ["packaging", "userspace/schema", "LICENSES"] {
                     copy_tree(&checkout.path(directory), &to.join(directory))?;
                 }
+            }
+            Self::Upgrade | Self::Unserved => {
+                fs::write(to.join("kernel"), checkout.other_kernel()?)?;
             }
             // The module's source is that of the layer below.
             Self::Lint => {
@@ -136,6 +152,21 @@ fn copy_tree(from: &Path, to: &Path) -> Result<()> {
 /// register lists with the kernel's source, unless that was done.
 pub fn lint(checkout: &Checkout, rootfs: &RootFs, kctl: &Path) -> Result<()> {
     Layer::get(checkout, rootfs, Variant::Lint, kctl, &mut Vec::new()).map(drop)
+}
+
+/// Kills installations and uninstallations at every step, and sees that they can be completed and
+/// taken away, unless that was done with this very rmcp-kctl.
+pub fn interrupt(checkout: &Checkout, rootfs: &RootFs, kctl: &Path) -> Result<()> {
+    // The kernel's Rust metadata, which this takes as given, comes with the first installation.
+    Layer::get(checkout, rootfs, Variant::Rmcp, kctl, &mut Vec::new())?;
+    Layer::get(
+        checkout,
+        rootfs,
+        Variant::Interrupted,
+        kctl,
+        &mut Vec::new(),
+    )
+    .map(drop)
 }
 
 /// A bootable image. While it exists, no other run removes it from the cache.
@@ -298,8 +329,9 @@ fn make(
         .run(
             "set -e\n\
              bash /mnt/input/recipe.sh\n\
-             cp \"/boot/vmlinuz-$KERNEL\" /mnt/boot/vmlinuz\n\
-             cp \"/boot/initrd.img-$KERNEL\" /mnt/boot/initrd",
+             kernel=$(cat /mnt/boot/release 2>/dev/null || echo \"$KERNEL\")\n\
+             cp \"/boot/vmlinuz-$kernel\" /mnt/boot/vmlinuz\n\
+             cp \"/boot/initrd.img-$kernel\" /mnt/boot/initrd",
         )?;
     fs::rename(&unfinished, directory)?;
     Ok(())

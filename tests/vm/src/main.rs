@@ -57,6 +57,9 @@ enum Command {
     /// Look through the kernel module's source with the kernel's own rustfmt and clippy, and compare
     /// the register lists of the emulated GPU with the kernel's source
     Lint,
+    /// Kill rmcp-kctl at every step of an installation and of an uninstallation, in the root
+    /// filesystem without a boot, and see that both can be completed and taken away
+    Interrupt,
     /// Compare the layouts that rmcp-kctl reads with what bpftool prints, for many of Debian's kernels
     Corpus {
         /// Only for the kernel of the root filesystem, without a download
@@ -106,6 +109,11 @@ fn run(cli: &Cli) -> Result<bool> {
         Command::Lint => {
             image::lint(&checkout, &RootFs::get(&checkout)?, &kctl)?;
             println!("the module's source and the register lists: ok");
+            Ok(true)
+        }
+        Command::Interrupt => {
+            image::interrupt(&checkout, &RootFs::get(&checkout)?, &kctl)?;
+            println!("interrupted installations: ok");
             Ok(true)
         }
         Command::Corpus { installed, filters } => {

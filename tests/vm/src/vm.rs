@@ -239,11 +239,21 @@ impl Vm {
 
     /// Runs a command that boots the guest anew, and waits until it has.
     pub fn reboot(&mut self, command: &str) -> Result<()> {
+        self.boot_again(|vm| vm.guest.start(command).map(drop))
+    }
+
+    /// Cuts the guest's power and gives it back: what was only in its memory is lost.
+    pub fn cut_power(&mut self) -> Result<()> {
+        self.boot_again(|vm| vm.monitor.execute("system_reset", json!({})).map(drop))
+    }
+
+    /// Does what ends in a boot, and waits until the guest is through with it.
+    fn boot_again(&mut self, how: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         // Otherwise the machine ends, which is what is wanted when the kernel panics.
         let allow = |action| json!({ "reboot": action });
         self.monitor.execute("set-action", allow("reset"))?;
         self.monitor.forget_events()?;
-        self.guest.start(command)?;
+        how(self)?;
         // The agent's channel is open now, so that it was closed before it is opened.
         while self.monitor.wait_for(BOOT, "VSERPORT_CHANGE")?["open"] != true {}
         self.monitor.execute("set-action", allow("shutdown"))?;

@@ -19,6 +19,7 @@ mod order;
 mod package;
 mod parameter;
 mod params;
+mod power_cut;
 mod probes_off;
 mod rebind;
 mod reboot;
@@ -30,6 +31,7 @@ mod suspend;
 mod tampered;
 mod two;
 mod unplug;
+mod upgrade;
 mod verify;
 
 use crate::checkout::Checkout;
@@ -156,6 +158,19 @@ const ALL: &[Scenario] = &[
     Scenario {
         alone: true,
         ..long("long-reload", reload::of_amdgpu_twenty_times)
+    },
+    Scenario {
+        variant: Variant::Initramfs,
+        alone: true,
+        ..long("long-power-cut", power_cut::while_installing)
+    },
+    Scenario {
+        variant: Variant::Upgrade,
+        ..long("long-upgrade", upgrade::boots_enforced)
+    },
+    Scenario {
+        variant: Variant::Unserved,
+        ..long("long-unserved", upgrade::boots_unguarded)
     },
     scenario("reset", On::Any, None, reset::of_the_gpu),
     // Nothing but a reboot ends a lockdown.
