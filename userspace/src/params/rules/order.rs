@@ -6,7 +6,7 @@
 use crate::conf;
 use crate::dkms;
 use crate::kernel;
-use crate::modprobe::{Directive, Softdep};
+use crate::modprobe::{self, Directive, Softdep};
 use crate::params::edit::Edit;
 use crate::params::{Check, Finding, Severity, View};
 use crate::traced::Place;
