@@ -18,6 +18,9 @@ const FIRST: usize = 2;
 const LOOKS: usize = 5;
 /// What may be uncertain all the same, in what is compared and in what it is compared with.
 const UNCERTAIN_SLABS: i64 = 2 * 2;
+/// What the security modules note of each inode. It goes with the inode, whose own cache is one that
+/// the kernel empties when it needs memory; this one is not marked so.
+const OF_INODES: &str = "lsm_inode_cache";
 /// All CPUs but the first.
 const OTHER_CPUS: &str = "/sys/devices/system/cpu/cpu[1-9]*/online";
 
@@ -180,7 +183,7 @@ fn parse(slabinfo: &str, reclaimable: &str) -> Result<Caches> {
         let (Ok(objects), Ok(per_slab)) = (objects.parse(), per_slab.parse()) else {
             continue; // The two lines above the caches.
         };
-        if !reclaimable.contains(name) {
+        if !reclaimable.contains(name) && name != OF_INODES {
             caches.insert(name.to_owned(), Cache { objects, per_slab });
         }
     }
@@ -229,6 +232,7 @@ mod tests {
         let slabinfo = "slabinfo - version: 2.1\n\
                         # name <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab>\n\
                         kmalloc-64   1234   2048     64   64    1 : tunables    0    0    0\n\
+                        lsm_inode_cache   9   10     72   56    1 : tunables    0    0    0\n\
                         dentry   99   100     192   21    1 : tunables    0    0    0\n";
         let caches = parse(slabinfo, "/sys/kernel/slab/dentry/reclaim_account\n").unwrap();
         assert_eq!(caches.len(), 1);
