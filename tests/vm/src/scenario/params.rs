@@ -38,7 +38,8 @@ pub(super) fn folklore(vm: &mut Vm) -> Result<()> {
     start_enforced(vm)?;
     unload_both(vm)?;
     let options = FOLKLORE.map(|(option, _, _)| option).join(" ");
-    let shadow = "softdep amdgpu pre: drm";
+    // Whose removal together with amdgpu harms nobody.
+    let shadow = "softdep amdgpu pre: dummy";
     write(vm, &format!("options amdgpu {options}\n{shadow}"))?;
 
     let mut expected: BTreeSet<&str> = FOLKLORE.iter().map(|(_, rule, _)| *rule).collect();
@@ -68,7 +69,7 @@ pub(super) fn folklore(vm: &mut Vm) -> Result<()> {
     expect_file(
         vm,
         FILE,
-        "options amdgpu gttsize=1024\nsoftdep amdgpu pre: rmcp drm",
+        "options amdgpu gttsize=1024\nsoftdep amdgpu pre: rmcp dummy",
     )?;
     vm.guest.check("modprobe amdgpu")?;
     vm.wait_for_amdgpu()?;
