@@ -194,7 +194,7 @@ fn where_all_is_well_nothing_is_loud() {
     }
     // What a tree cannot show is said to be skipped.
     let skipped: Vec<_> = of("skipped").iter().map(|f| &f["check"]).collect();
-    assert_eq!(skipped, ["tools", "initramfs", "environment"]);
+    assert_eq!(skipped, ["tools", "initramfs", "parameters", "environment"]);
     let text = tree.run(&["doctor", "--user", "ann"]).out;
     assert!(!text.contains(" why "), "{text}");
 }
@@ -382,6 +382,26 @@ fn gpus() {
     assert_finds(&tree, "gpu", "note", "one other of AMD's");
     fs::create_dir_all(tree.path("/sys/bus/pci/devices/0000:02:00.0/vendor")).unwrap();
     assert_finds(&tree, "gpu", "skipped", "vendor");
+}
+
+#[test]
+fn parameters_are_judged_as_params_check_does() {
+    let tree = healthy();
+    assert_finds(&tree, "parameters", "good", "nothing that is set");
+    let file = "/etc/modprobe.d/gpu.conf";
+    tree.write(file, "options rmcp noretry=7");
+    let found = findings(&tree, "parameters");
+    let check = tree.run(&["params", "check", "--json"]).json();
+    let check = check["findings"].as_array().unwrap();
+    assert!(!check.is_empty());
+    for theirs in check {
+        let ours = format!("{file}:1: {}", theirs["found"].as_str().unwrap());
+        let severity = theirs["severity"].as_str().unwrap().to_owned();
+        assert!(found.contains(&(severity, ours)), "{theirs}: {found:#?}");
+    }
+    fs::remove_file(tree.path("/proc/cmdline")).unwrap();
+    fs::create_dir(tree.path("/proc/cmdline")).unwrap();
+    assert_finds(&tree, "parameters", "skipped", "/proc/cmdline");
 }
 
 #[test]

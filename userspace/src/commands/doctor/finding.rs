@@ -3,6 +3,7 @@
 //! What a check comes to.
 
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// How a check ended, the least grave first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -41,11 +42,11 @@ pub(super) struct Finding {
     /// What was found; for a skipped one, why it could not be looked at.
     pub(super) found: String,
     /// Why it matters.
-    pub(super) why: &'static str,
+    pub(super) why: Cow<'static, str>,
     /// What to do, in order.
     pub(super) mend: Vec<String>,
     /// Where to read about it.
-    pub(super) source: &'static str,
+    pub(super) source: Cow<'static, str>,
     /// Phrases in what was found that a report must not hold.
     #[serde(skip)]
     pub(super) private: Vec<String>,
@@ -57,9 +58,9 @@ impl Check {
             check: self.name,
             outcome,
             found: found.into(),
-            why: self.why,
+            why: self.why.into(),
             mend: Vec::new(),
-            source: self.source,
+            source: self.source.into(),
             private: Vec::new(),
         }
     }

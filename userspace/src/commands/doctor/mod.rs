@@ -11,6 +11,7 @@ mod firmware;
 mod gpus;
 mod kernels;
 mod module;
+mod parameters;
 mod pcie;
 mod report;
 mod rocm;
@@ -52,12 +53,13 @@ struct Patient<'a> {
 }
 
 /// The checks, in their order: what comes later rests on what comes before.
-const CHECKS: [fn(&Patient) -> Vec<Finding>; 10] = [
+const CHECKS: [fn(&Patient) -> Vec<Finding>; 11] = [
     kernels::examine,
     boot::examine,
     secure_boot::examine,
     module::examine,
     gpus::examine,
+    parameters::examine,
     firmware::examine,
     pcie::examine,
     access::examine,

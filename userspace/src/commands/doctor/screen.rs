@@ -85,13 +85,13 @@ fn add(lines: &mut Vec<(Tone, String)>, finding: &Finding, verbose: bool) {
     text(lines, tone, &head, &finding.found);
     let explain = verbose || finding.outcome > Outcome::Note;
     if explain {
-        text(lines, Tone::Plain, &row("why"), finding.why);
+        text(lines, Tone::Plain, &row("why"), &finding.why);
     }
     for step in &finding.mend {
         text(lines, Tone::Plain, &row("do"), step);
     }
     if explain {
-        text(lines, Tone::Plain, &row("source"), finding.source);
+        text(lines, Tone::Plain, &row("source"), &finding.source);
     }
 }
 
