@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 # make demo       boot a virtual machine with an emulated GPU, without and with rmcp
 # make test       every test: programs, kernel module, virtual machines
-# make chips      every chip under the stock driver, without and with rmcp (a quarter of an hour)
+# make chips      every chip under the stock driver, without and with rmcp (half an hour)
 # make corpus     rmcp's reader of layouts against bpftool, on many of Debian's kernels (1.8 GB once)
 # make fuzz       hostile BTF, ELF and compressed files: CASES of each of four kinds (2.5 million)
 # make bench      how fast the command is, against others on this machine: target/bench/report.json
-# make life       the long scenarios: what goes and comes does so many times (half an hour)
+# make life       what is long: scenarios of many rounds, installations killed at every step (over an hour)
 # make deb        a Debian package: target/rmcp_1.0_amd64.deb
 # make install    on a real machine: the command, then the kernel module through it
 # make uninstall  take both away again
