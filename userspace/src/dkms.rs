@@ -134,13 +134,23 @@ pub fn installed_module(root: &Root, release: &str) -> Option<String> {
 pub fn remains(root: &Root, release: &str) -> Vec<String> {
     let own = [
         format!("{TREE}/{release}"),
-        // DKMS's mark for a module that is installed.
-        format!("{PARENT}/kernel-{release}-x86_64"),
+        format!("{PARENT}/{}", mark(release)),
     ];
     let exists = |path: &String| root.path(path).symlink_metadata().is_ok();
     installed_modules(root, release)
         .chain(own.into_iter().filter(exists))
         .collect()
+}
+
+/// Whether a path is one of [`remains`] of a kernel, there or not, or what holds those of all.
+pub fn is_of(path: &str, release: &str) -> bool {
+    let mark = mark(release);
+    path == PARENT || path.split('/').any(|name| name == release || name == mark)
+}
+
+/// The name of DKMS's mark for a module that is installed.
+fn mark(release: &str) -> String {
+    format!("kernel-{release}-x86_64")
 }
 
 /// How far the module is installed for the kernel.

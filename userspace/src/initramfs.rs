@@ -118,7 +118,7 @@ impl Wanted {
     }
 
     /// What is wrong with an image; `None` when it is in order.
-    fn fault(&self, found: Contents) -> Option<&'static str> {
+    pub fn fault(&self, found: Contents) -> Option<&'static str> {
         match self {
             Self::Module { .. } if found.amdgpu && !found.rmcp => Some("amdgpu.ko but not rmcp.ko"),
             Self::Module { .. } | Self::Options { .. } if found.amdgpu && !found.conf => {
@@ -148,12 +148,12 @@ pub fn image(root: &Root, release: &str) -> Option<PathBuf> {
     .find(|path| path.is_file())
 }
 
-/// Lists a kernel's image, and looks for a file of modprobe.d in it; `None` when it has no image.
+/// Lists a kernel's image, and looks for what is wanted of it; `None` when it has no image.
 ///
 /// # Errors
 ///
 /// When the lister is missing or fails.
-pub fn contents(root: &Root, release: &str, conf: Option<&str>) -> Result<Option<Contents>> {
+pub fn contents(root: &Root, release: &str, wanted: &Wanted) -> Result<Option<Contents>> {
     let Some(image) = image(root, release) else {
         return Ok(None);
     };
@@ -166,7 +166,7 @@ pub fn contents(root: &Root, release: &str, conf: Option<&str>) -> Result<Option
     let lister =
         process::find(tool.lister()).with_context(|| format!("{} was not found", tool.lister()))?;
     let listing = process::capture(&lister, &[&image.to_string_lossy()])?;
-    Ok(Some(Contents::of_listing(&listing, conf)))
+    Ok(Some(Contents::of_listing(&listing, wanted.conf())))
 }
 
 /// What is wrong with a kernel's image; `None` when it is as wanted, or there is none.
@@ -175,7 +175,7 @@ pub fn contents(root: &Root, release: &str, conf: Option<&str>) -> Result<Option
 ///
 /// When it cannot be listed.
 pub fn fault(root: &Root, release: &str, wanted: &Wanted) -> Result<Option<&'static str>> {
-    Ok(contents(root, release, wanted.conf())?.and_then(|found| wanted.fault(found)))
+    Ok(contents(root, release, wanted)?.and_then(|found| wanted.fault(found)))
 }
 
 /// Sees that the image of a kernel is as wanted.

@@ -20,16 +20,12 @@ sed -i 's/^MODULES=.*/MODULES=list/; s/^COMPRESS=.*/COMPRESS=zstd\nCOMPRESSLEVEL
     /etc/initramfs-tools/initramfs.conf
 update-initramfs -u -k "$KERNEL"
 
-# Every file that a package or an administrator may have put here, with what it holds. Of an image
-# it is what is listed, as no two are the same bytes.
+# Every file, and what those hold that an installation touches.
 snapshot() {
-    find / -xdev \( -path /proc -o -path /dev -o -path /tmp -o -path /mnt -o -path /run \
-        -o -path /var/log -o -path /var/cache -o -path /boot/initrd.img-\* \
-        -o -path /var/lib/dkms/mok.\* \) -prune -o -printf '%p %y %m %l\n' | LC_ALL=C sort
-    find /etc /lib/modules/"$KERNEL" /usr/src /var/lib -xdev -type f ! -path '/var/lib/dkms/mok.*' \
+    sh /mnt/input/snapshot
+    find /lib/modules/"$KERNEL" /usr/src /var/lib -xdev -type f ! -path '/var/lib/dkms/mok.*' \
         ! -path /usr/src/linux-\* ! -path /var/lib/dpkg/\* ! -path /var/lib/apt/\* -exec sha256sum {} + |
         LC_ALL=C sort -k2
-    lsinitramfs "/boot/initrd.img-$KERNEL" | LC_ALL=C sort
 }
 
 # With metadata at hand, as after a first build.

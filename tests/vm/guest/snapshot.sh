@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Runs in the booted guest: prints every file there is, with its owner, mode, size and what it links to,
+# Runs in the guest, booted or not: prints every file there is, with its owner, mode, size and what it links to,
 # what is in the configuration, and what is in the initramfs images. Left out is what any package leaves
 # behind: logs, caches, the package manager's own state, and the key that DKMS makes once for itself.
 set -eu

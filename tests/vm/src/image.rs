@@ -89,8 +89,12 @@ impl Variant {
                     rmcp_vgpu::firmware::write(chip, &to.join("firmware"))?;
                 }
             }
-            Self::Rmcp | Self::Interrupted => copy(kctl, &to.join("rmcp-kctl"))
+            Self::Rmcp => copy(kctl, &to.join("rmcp-kctl"))
                 .context("build the workspace first, with tests/vm/build.sh")?,
+            Self::Interrupted => {
+                Self::Rmcp.inputs(checkout, kctl, to)?;
+                copy(&checkout.harness("guest/snapshot.sh"), &to.join("snapshot"))?;
+            }
             Self::Tests => {
                 for (from, name) in [
                     ("guest/replace.sh", "replace"),

@@ -133,22 +133,23 @@ fn dkms(root: &Root, past: &Past, packaged: bool, steps: &mut Vec<Step>) {
             // DKMS cannot remove what it has no source of.
             steps.push(Step::Source {
                 path: dkms::SOURCE.to_owned(),
-                keep: None,
+                keep: past.source_is_the_users(root).then(|| kept(root)),
             });
         }
         steps.push(Step::Dkms(Action::Remove));
     }
-    if packaged {
+    // What a package brought goes with it, and a checkout is nobody's to remove.
+    let source = root.path(dkms::SOURCE);
+    if packaged || source.join(".git").exists() {
         return;
     }
-    let source = root.path(dkms::SOURCE);
-    let written_now = matches!(steps.as_slice(), [.., Step::Source { .. }, _]);
-    if past.source_is_the_users(root) && !source.join(".git").exists() {
+    let written_now = steps.iter().any(|step| matches!(step, Step::Source { .. }));
+    if !written_now && past.source_is_the_users(root) {
         steps.push(Step::Keep {
             path: dkms::SOURCE.to_owned(),
             to: kept(root),
         });
-    } else if written_now || (source.symlink_metadata().is_ok() && !source.join(".git").exists()) {
+    } else if written_now || source.symlink_metadata().is_ok() {
         steps.push(remove(dkms::SOURCE.to_owned()));
     }
 }

@@ -46,17 +46,7 @@ impl Requirements {
     ///
     /// Why the kernel cannot have the module, or everything that is missing.
     pub fn check(root: &Root, release: &str, headers: Option<&Path>) -> Result<Self, Obstacle> {
-        let found = OwnFiles::find(root, release, headers)?;
-        match (found.amdgpu, found.base_btf) {
-            (Some(amdgpu), Some(base_btf)) if found.missing.is_empty() => Ok(Self {
-                release: release.to_owned(),
-                headers: found.headers,
-                config: found.config,
-                amdgpu,
-                base_btf,
-            }),
-            _ => Err(Obstacle::Missing(found.missing)),
-        }
+        OwnFiles::find(root, release, headers)?.complete(release)
     }
 }
 
@@ -132,6 +122,20 @@ impl OwnFiles {
             base_btf,
             missing,
         })
+    }
+
+    /// All of it, or what is missing.
+    pub(super) fn complete(self, release: &str) -> Result<Requirements, Obstacle> {
+        match (self.amdgpu, self.base_btf) {
+            (Some(amdgpu), Some(base_btf)) if self.missing.is_empty() => Ok(Requirements {
+                release: release.to_owned(),
+                headers: self.headers,
+                config: self.config,
+                amdgpu,
+                base_btf,
+            }),
+            _ => Err(Obstacle::Missing(self.missing)),
+        }
     }
 }
 

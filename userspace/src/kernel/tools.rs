@@ -58,14 +58,14 @@ impl Ready {
         let mut search = Search {
             root,
             manager: Manager::of(root),
-            missing: own.missing,
+            missing: own.missing.clone(),
         };
         let rustc = search.rustc(&own.config);
         let bindgen = search.program("bindgen");
         let cc = search.cc(&own.config);
         search.dkms();
         // What is to be said of the metadata depends on the headers.
-        let kernel = Requirements::check(root, release, headers);
+        let kernel = own.complete(release);
         let metadata = match &kernel {
             Ok(kernel) => search.metadata(kernel, rustc.as_deref()),
             Err(_) => None,

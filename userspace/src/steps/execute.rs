@@ -83,6 +83,16 @@ pub fn execute(terminal: &Terminal, root: &Root, work: Work, steps: &[Step]) -> 
     }
 }
 
+/// Does one step and writes nothing down.
+///
+/// # Errors
+///
+/// When it fails.
+pub fn execute_one(terminal: &Terminal, root: &Root, step: &Step) -> Result<()> {
+    terminal.progress(&step.describe());
+    do_one(terminal, root, step).map(drop)
+}
+
 /// The system is as it was, and so is what is written down of it.
 fn forget(terminal: &Terminal, root: &Root, before: Option<&Journal>) {
     let forgotten = match before {

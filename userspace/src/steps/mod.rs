@@ -9,7 +9,7 @@ mod files;
 mod journal;
 mod source_tree;
 
-pub use execute::execute;
+pub use execute::{execute, execute_one};
 pub use files::{beside, remove, with_suffix, write_atomically, NEW, OLD};
 pub use journal::{Entry, Journal, Progress, State, Work, DIRECTORY};
 pub use source_tree::fingerprint as source_fingerprint;

@@ -204,6 +204,25 @@ fn a_module_that_dkms_may_have_left_half_done_is_made_anew() {
 }
 
 #[test]
+fn a_second_interruption_does_not_hide_the_first() {
+    let tree = installed();
+    let built = format!("/var/lib/dkms/rmcp/1.0/{RELEASE}");
+    tree.remove(MODULE)
+        .write(&format!("{built}/x86_64/module/rmcp.ko"), "");
+    // The run that was to make it anew had come to take the first half of it away.
+    let steps_left = json!([
+        {"step": {"do": "remove", "path": MODULE}, "progress": "begun"},
+        {"step": {"do": "remove", "path": built}, "progress": "waiting"},
+        {"step": {"do": "dkms", "action": "install", "release": RELEASE}, "progress": "waiting"},
+    ]);
+    tree.journal("install", "running", steps_left, "");
+    assert_eq!(
+        steps(&tree),
+        [format!("remove {built}"), format!("install {RELEASE}")]
+    );
+}
+
+#[test]
 fn an_uninstallation_goes_on_where_dkms_was_interrupted() {
     let tree = interrupted("uninstall", "remove");
     assert_eq!(
@@ -217,6 +236,18 @@ fn an_uninstallation_goes_on_where_dkms_was_interrupted() {
             "remove /var/lib/rmcp",
         ]
     );
+}
+
+#[test]
+fn a_second_interruption_of_an_uninstallation_does_not_hide_the_first() {
+    let tree = installed();
+    // DKMS has forgotten the module, which the interrupted run was to remove by hand.
+    let steps_left = json!([
+        {"step": {"do": "remove", "path": "/etc/modprobe.d/rmcp.conf"}, "progress": "begun"},
+        {"step": {"do": "remove", "path": MODULE}, "progress": "waiting"},
+    ]);
+    tree.journal("uninstall", "running", steps_left, "");
+    assert!(removal(&tree, &[]).contains(&format!("remove {MODULE}")));
 }
 
 #[test]

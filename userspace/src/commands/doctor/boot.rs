@@ -45,21 +45,21 @@ fn image(patient: &Patient, release: &str) -> Finding {
     let wanted = Wanted::Module {
         conf: modprobe::softdep_file(patient.root).unwrap_or(conf::FILE.to_owned()),
     };
-    let examined = initramfs::fault(patient.root, release, &wanted)
-        .and_then(|fault| Ok((fault, initramfs::contents(patient.root, release, None)?)));
-    match examined {
-        Ok((_, None)) => INITRAMFS.good(format!("{name} has no initramfs")),
-        Ok((Some(fault), _)) => INITRAMFS
-            .error(format!("the initramfs of {name} holds {fault}"))
-            .mend("rmcp-kctl install"),
-        Ok((None, Some(contents))) => INITRAMFS.good(format!(
-            "the initramfs of {name} holds {}",
-            if contents.amdgpu {
-                "amdgpu.ko and rmcp.ko"
-            } else {
-                "no amdgpu.ko: it is loaded later"
-            }
-        )),
+    match initramfs::contents(patient.root, release, &wanted) {
+        Ok(None) => INITRAMFS.good(format!("{name} has no initramfs")),
+        Ok(Some(found)) => match wanted.fault(found) {
+            Some(fault) => INITRAMFS
+                .error(format!("the initramfs of {name} holds {fault}"))
+                .mend("rmcp-kctl install"),
+            None => INITRAMFS.good(format!(
+                "the initramfs of {name} holds {}",
+                if found.amdgpu {
+                    "amdgpu.ko and rmcp.ko"
+                } else {
+                    "no amdgpu.ko: it is loaded later"
+                }
+            )),
+        },
         Err(why) => INITRAMFS.skipped(format!("{name}: {why:#}")),
     }
 }

@@ -18,7 +18,6 @@ use crate::root::Root;
 use crate::steps::{self, Step, Work};
 use anyhow::{bail, Result};
 use plan::Plan;
-use std::slice;
 
 /// Runs the command.
 ///
@@ -39,7 +38,8 @@ pub fn run(root: &Root, terminal: &Terminal, args: &cli::Install) -> Result<Exit
     // of its source.
     let mut installed = Vec::new();
     while let [packages @ Step::Packages { command }] = plan.steps.as_slice() {
-        steps::execute(terminal, root, Work::Install, slice::from_ref(packages))?;
+        // Unrecorded: the journal may tell of an earlier run that what follows has to know of.
+        steps::execute_one(terminal, root, packages)?;
         installed.push(command.clone());
         plan = show(root, terminal, args, true)?;
         if matches!(plan.steps.as_slice(), [Step::Packages { command }] if installed.contains(command))

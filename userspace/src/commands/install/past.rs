@@ -36,19 +36,30 @@ impl Past {
         }
     }
 
-    /// Whether DKMS may have been stopped while it was busy with a kernel's module.
+    /// Whether a kernel's module may be half there, or half gone: DKMS was stopped while it was busy
+    /// with it, or somebody who was to clear that up by hand was.
     pub(in crate::commands) fn suspects_dkms(&self, kernel: &str) -> bool {
-        match self {
-            Self::None => false,
-            Self::Unknown(_) => true,
-            Self::Known(journal) => match journal.begun() {
-                Some(Step::Dkms(Action::Install { release, .. } | Action::Unbuild { release })) => {
-                    release == kernel
-                }
-                Some(Step::Dkms(Action::Add | Action::Remove)) => true,
-                // Nobody knows what was being taken back.
-                _ => journal.state == steps::State::TakingBack,
-            },
+        let journal = match self {
+            Self::None => return false,
+            Self::Unknown(_) => return true,
+            Self::Known(journal) => journal,
+        };
+        let dkms_was_busy = match journal.begun() {
+            Some(Step::Dkms(Action::Install { release, .. } | Action::Unbuild { release })) => {
+                release == kernel
+            }
+            Some(Step::Dkms(Action::Add | Action::Remove)) => true,
+            _ => false,
+        };
+        let by_hand =
+            |step: &Step| matches!(step, Step::Remove { path } if dkms::is_of(path, kernel));
+        match journal.state {
+            steps::State::Done => false,
+            steps::State::Running => {
+                dkms_was_busy || journal.steps.iter().any(|entry| by_hand(&entry.step))
+            }
+            // Nobody knows what was being taken back.
+            steps::State::TakingBack => true,
         }
     }
 

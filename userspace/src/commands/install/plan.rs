@@ -274,9 +274,9 @@ fn plan_initramfs(
     let (Some(image), Some(tool)) = (initramfs::image(root, release), Tool::find()) else {
         return Ok(());
     };
-    let contents = initramfs::contents(root, release, None)?;
-    let concerned = contents.is_some_and(|contents| contents.amdgpu);
-    if concerned && (changed || initramfs::fault(root, release, wanted)?.is_some()) {
+    let outdated = initramfs::contents(root, release, wanted)?
+        .is_some_and(|found| found.amdgpu && (changed || wanted.fault(found).is_some()));
+    if outdated {
         steps.push(Step::Initramfs {
             release: release.to_owned(),
             command: tool.rebuild(release, &image),
