@@ -32,6 +32,7 @@ pub mod layout;
 pub mod lock;
 pub mod modinfo;
 pub mod modprobe;
+pub mod os_release;
 pub mod own_file;
 pub mod packaged;
 pub mod packages;

@@ -4,6 +4,7 @@
 //! `dkms` decides, and what it says.
 
 use super::certificate::Certificate;
+use crate::os_release;
 use crate::root::Root;
 use crate::shell;
 use serde::Serialize;
@@ -83,10 +84,6 @@ fn framework_files(root: &Root) -> Vec<String> {
 }
 
 fn is_ubuntu(root: &Root) -> bool {
-    let text = ["/etc/os-release", "/usr/lib/os-release"]
-        .iter()
-        .find_map(|path| root.read(path).ok()?)
-        .unwrap_or_default();
-    shell::value(&text, "ID").as_deref() == Some("ubuntu")
-        || shell::value(&text, "ID_LIKE").is_some_and(|like| like.starts_with("ubuntu"))
+    os_release::value(root, "ID").as_deref() == Some("ubuntu")
+        || os_release::value(root, "ID_LIKE").is_some_and(|like| like.starts_with("ubuntu"))
 }

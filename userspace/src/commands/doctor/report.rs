@@ -6,8 +6,8 @@
 use super::finding::Finding;
 use super::{screen, Examination, Patient};
 use crate::commands::status::Status;
+use crate::os_release;
 use crate::redaction::Redactor;
-use crate::shell;
 use crate::steps;
 use crate::sysfs::{amdgpu, security};
 use anyhow::Result;
@@ -63,10 +63,7 @@ fn text(patient: &Patient, examination: &Examination, redactor: &Redactor) -> St
 }
 
 fn system(patient: &Patient) -> String {
-    let os = ["/etc/os-release", "/usr/lib/os-release"]
-        .iter()
-        .find_map(|path| patient.root.read(path).ok()?)
-        .and_then(|text| shell::value(&text, "PRETTY_NAME"));
+    let os = os_release::value(patient.root, "PRETTY_NAME");
     let words = security::command_line(patient.root).unwrap_or_default();
     let (bearing, others): (Vec<String>, Vec<String>) = words
         .into_iter()
