@@ -16,6 +16,7 @@ pub mod value;
 pub use finding::{Finding, Severity, Skipped};
 pub use settings::{Module, Setting, Sources};
 
+use crate::dkms;
 use crate::kernel;
 use crate::root::Root;
 use anyhow::Result;
@@ -36,8 +37,28 @@ pub struct Check {
 struct View<'a> {
     root: &'a Root,
     sources: &'a Sources,
-    /// amdgpu of every installed kernel that has one which can be read.
-    kernels: &'a [Amdgpu],
+    /// Every installed one.
+    kernels: &'a [Kernel],
+}
+
+/// A kernel.
+struct Kernel {
+    release: String,
+    has_rmcp: bool,
+    /// `None` where nothing is said about its parameters, or it cannot be read.
+    amdgpu: Option<Amdgpu>,
+}
+
+impl View<'_> {
+    /// amdgpu of every kernel that has one which can be read.
+    fn amdgpus(&self) -> impl Iterator<Item = &Amdgpu> {
+        self.kernels.iter().filter_map(|k| k.amdgpu.as_ref())
+    }
+
+    /// Whether any kernel has rmcp.
+    fn rmcp_installed(&self) -> bool {
+        self.kernels.iter().any(|kernel| kernel.has_rmcp)
+    }
 }
 
 /// Applies every rule to the system.
@@ -47,19 +68,14 @@ struct View<'a> {
 /// When a command line exists but cannot be read.
 pub fn check(root: &Root) -> Result<Check> {
     let sources = Sources::read(root)?;
-    Ok(check_sources(root, &sources))
-}
-
-/// The same for what was read already.
-pub fn check_sources(root: &Root, sources: &Sources) -> Check {
     let mut check = Check::default();
     for why in &sources.modprobe.unreadable {
         check.skip("every rule", why.clone());
     }
-    let kernels = kernels(root, sources, &mut check);
+    let kernels = kernels(root, &sources, &mut check);
     let view = View {
         root,
-        sources,
+        sources: &sources,
         kernels: &kernels,
     };
     rules::apply(&view, &mut check);
@@ -67,22 +83,27 @@ pub fn check_sources(root: &Root, sources: &Sources) -> Check {
         let key = |finding: &Finding| (finding.severity, finding.place.clone());
         key(a).cmp(&key(b))
     });
-    check
+    Ok(check)
 }
 
-/// Reads amdgpu of the installed kernels, if anything is said about its parameters.
-fn kernels(root: &Root, sources: &Sources, check: &mut Check) -> Vec<Amdgpu> {
-    let mut kernels = Vec::new();
-    if !sources.settings.iter().any(|s| s.module == Module::Amdgpu) {
-        return kernels;
-    }
-    for release in kernel::installed(root) {
-        match Amdgpu::read(root, &release) {
-            Ok(amdgpu) => kernels.push(amdgpu),
-            Err(why) => check.skip("parameters of amdgpu", why.to_string()),
+/// The installed kernels, with their amdgpu if anything is said about its parameters.
+fn kernels(root: &Root, sources: &Sources, check: &mut Check) -> Vec<Kernel> {
+    let is_set = sources.settings.iter().any(|s| s.module == Module::Amdgpu);
+    let mut amdgpu = |release: &str| match Amdgpu::read(root, release) {
+        Ok(amdgpu) => Some(amdgpu),
+        Err(why) => {
+            check.skip("parameters of amdgpu", why.to_string());
+            None
         }
-    }
-    kernels
+    };
+    kernel::installed(root)
+        .into_iter()
+        .map(|release| Kernel {
+            has_rmcp: dkms::state(root, &release) == dkms::State::Installed,
+            amdgpu: if is_set { amdgpu(&release) } else { None },
+            release,
+        })
+        .collect()
 }
 
 impl Check {

@@ -2,7 +2,6 @@
 
 //! What keeps amdgpu or rmcp from being loaded, or runs something else in their place.
 
-use super::order::is_installed;
 use crate::cmdline::arguments;
 use crate::params::settings::{self, Origin};
 use crate::params::{Check, Finding, Module, Severity, Sources, View};
@@ -129,7 +128,7 @@ fn install(view: &View<'_>, check: &mut Check) {
     let modprobe = &view.sources.modprobe;
     if let Some((line, command)) = modprobe.install("amdgpu") {
         // A softdep that leads to a module makes kmod pass over the command.
-        let passed_over = is_installed(view)
+        let passed_over = view.rmcp_installed()
             && modprobe
                 .softdeps("amdgpu")
                 .next()

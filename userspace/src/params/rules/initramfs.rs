@@ -6,10 +6,9 @@
 use super::twice::is_parameter;
 use crate::cpio;
 use crate::initramfs;
-use crate::kernel;
 use crate::modprobe::Config;
 use crate::params::settings::{self, Origin};
-use crate::params::{Check, Finding, Setting, Severity, Sources, View};
+use crate::params::{Check, Finding, Kernel, Setting, Severity, Sources, View};
 use crate::root::Root;
 use crate::traced::Place;
 use std::collections::BTreeMap;
@@ -29,8 +28,8 @@ pub(super) fn apply(view: &View<'_>, check: &mut Check) {
     let set = |s: &Setting| s.origin == Origin::ModprobeD;
     let says_something = view.sources.settings.iter().any(set)
         || view.sources.modprobe.softdeps("amdgpu").next().is_some();
-    for release in kernel::installed(view.root) {
-        let Some(path) = initramfs::image(view.root, &release) else {
+    for Kernel { release, .. } in view.kernels {
+        let Some(path) = initramfs::image(view.root, release) else {
             if says_something {
                 let why = format!("no initramfs image of {release} was found in /boot");
                 check.skip(RULE, why);
@@ -43,7 +42,7 @@ pub(super) fn apply(view: &View<'_>, check: &mut Check) {
                 compare(
                     view,
                     &Config::of_files(&image.config),
-                    &release,
+                    release,
                     &name,
                     check,
                 );
@@ -142,7 +141,8 @@ fn winners(view: &View<'_>, config: &Config) -> Vec<Setting> {
         winner.is_some_and(|winner| std::ptr::eq(winner, *setting))
     };
     // Where no amdgpu.ko can be read, which was said, every name may be one.
-    let may_be = |setting: &&Setting| is_parameter(view, setting) || view.kernels.is_empty();
+    let may_be =
+        |setting: &&Setting| is_parameter(view, setting) || view.amdgpus().next().is_none();
     all.iter()
         .filter(wins)
         .filter(may_be)

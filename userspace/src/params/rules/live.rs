@@ -37,8 +37,7 @@ impl Comparison {
         match setting.module {
             Module::Rmcp => own(&setting.name).map(Self::Word),
             Module::Amdgpu => view
-                .kernels
-                .iter()
+                .amdgpus()
                 .find_map(|amdgpu| amdgpu.get(&setting.name)?.kind())
                 .map(Self::Kind),
         }

@@ -122,7 +122,7 @@ pub(super) fn apply(view: &View<'_>, check: &mut Check) {
             Module::Rmcp => check.findings.extend(of_rmcp(setting)),
             Module::Amdgpu => {
                 // What the kernel refuses or ignores has no meaning.
-                let number = view.kernels.iter().find_map(|amdgpu| {
+                let number = view.amdgpus().find_map(|amdgpu| {
                     let kind = amdgpu.get(&setting.name)?.kind()?;
                     match kind.parse(setting.value.as_deref())? {
                         Value::Number(number) => Some(number),
@@ -152,7 +152,7 @@ fn of_amdgpu(view: &View<'_>, setting: &Setting, number: i128) -> Option<Finding
     match setting.name.as_str() {
         "noretry" if number == 0 => Some(noretry_0(setting)),
         "gttsize" if number != -1 => {
-            let amdgpu = view.kernels.iter().find(|k| k.gttsize_deprecated)?;
+            let amdgpu = view.amdgpus().find(|k| k.gttsize_deprecated)?;
             Some(gttsize(setting, number, &amdgpu.release))
         }
         "ppfeaturemask" if number & OVERDRIVE != 0 => Some(overdrive(setting)),

@@ -32,8 +32,7 @@ pub(super) fn apply(view: &View<'_>, check: &mut Check) {
 
 fn of_amdgpu(view: &View<'_>, setting: &Setting, check: &mut Check) {
     let (with, without): (Vec<_>, Vec<_>) = view
-        .kernels
-        .iter()
+        .amdgpus()
         .partition(|amdgpu| amdgpu.get(&setting.name).is_some());
     let releases = |kernels: &[&Amdgpu]| {
         let releases: Vec<&str> = kernels.iter().map(|k| k.release.as_str()).collect();

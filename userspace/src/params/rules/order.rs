@@ -4,8 +4,6 @@
 //! first and no other (`libkmod-module.c`, `kmod_module_get_softdeps`).
 
 use crate::conf;
-use crate::dkms;
-use crate::kernel;
 use crate::modprobe::{self, Directive, Softdep};
 use crate::params::edit::Edit;
 use crate::params::{Check, Finding, Severity, View};
@@ -16,7 +14,7 @@ const SOURCE: &str = "kmod libkmod/libkmod-module.c, kmod_module_get_softdeps";
 pub(super) fn apply(view: &View<'_>, check: &mut Check) {
     let lines: Vec<_> = view.sources.modprobe.softdeps("amdgpu").collect();
     let Some(((first, softdep), others)) = lines.split_first() else {
-        if is_installed(view) {
+        if view.rmcp_installed() {
             check.add(missing(&Place::file(conf::FILE)));
         }
         return;
@@ -31,7 +29,7 @@ pub(super) fn apply(view: &View<'_>, check: &mut Check) {
             check.add(unseen(first));
             return;
         }
-        if is_installed(view) {
+        if view.rmcp_installed() {
             check.add(Finding {
                 found: format!("{}: without rmcp", first.text.text().trim()),
                 todo: add_rmcp_by_hand(first, softdep),
@@ -43,13 +41,6 @@ pub(super) fn apply(view: &View<'_>, check: &mut Check) {
     for (other, asked) in others {
         check.add(ignored(first, softdep, other, asked));
     }
-}
-
-/// Whether any kernel has rmcp.
-pub(super) fn is_installed(view: &View<'_>) -> bool {
-    kernel::installed(view.root)
-        .iter()
-        .any(|release| dkms::state(view.root, release) == dkms::State::Installed)
 }
 
 fn missing(place: &Place) -> Finding {

@@ -41,7 +41,7 @@ fn boots(sources: &Sources) -> Vec<Vec<&Setting>> {
 pub(super) fn is_parameter(view: &View<'_>, setting: &Setting) -> bool {
     match setting.module {
         Module::Rmcp => own(&setting.name).is_some(),
-        Module::Amdgpu => view.kernels.iter().any(|k| k.get(&setting.name).is_some()),
+        Module::Amdgpu => view.amdgpus().any(|k| k.get(&setting.name).is_some()),
     }
 }
 

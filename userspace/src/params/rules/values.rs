@@ -26,7 +26,7 @@ pub(super) fn apply(view: &View<'_>, check: &mut Check) {
 }
 
 fn of_amdgpu(view: &View<'_>, setting: &Setting, check: &mut Check) {
-    for amdgpu in view.kernels {
+    for amdgpu in view.amdgpus() {
         let Some(parameter) = amdgpu.get(&setting.name) else {
             continue;
         };
