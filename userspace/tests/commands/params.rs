@@ -350,6 +350,9 @@ fn an_initramfs_has_the_settings_that_it_was_made_with() {
     let amdgpu = ("usr/lib/modules/x/amdgpu.ko.xz", "");
     let tree = with("options amdgpu noretry=1\nsoftdep amdgpu pre: rmcp");
     tree.initramfs(&[amdgpu]);
+    // A kernel without rmcp has nothing to load first.
+    assert_eq!(rules(&tree), ["warning initramfs 1"]);
+    tree.rmcp_installed();
     assert_eq!(rules(&tree), ["warning initramfs 1", "warning initramfs 2"]);
     let text = "options amdgpu noretry=1\nsoftdep amdgpu pre: rmcp\n";
     tree.initramfs(&[amdgpu, (conf, text)]);

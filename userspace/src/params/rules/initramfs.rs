@@ -26,11 +26,12 @@ struct Image {
 
 pub(super) fn apply(view: &View<'_>, check: &mut Check) {
     let set = |s: &Setting| s.origin == Origin::ModprobeD;
-    let says_something = view.sources.settings.iter().any(set)
-        || view.sources.modprobe.softdeps("amdgpu").next().is_some();
-    for Kernel { release, .. } in view.kernels {
+    let is_set = view.sources.settings.iter().any(set);
+    let is_ordered = view.sources.modprobe.softdeps("amdgpu").next().is_some();
+    for kernel in view.kernels {
+        let release = &kernel.release;
         let Some(path) = initramfs::image(view.root, release) else {
-            if says_something {
+            if is_set || kernel.has_rmcp && is_ordered {
                 let why = format!("no initramfs image of {release} was found in /boot");
                 check.skip(RULE, why);
             }
@@ -39,13 +40,7 @@ pub(super) fn apply(view: &View<'_>, check: &mut Check) {
         match Image::read(&path) {
             Ok(image) if image.has_amdgpu => {
                 let name = shown(view.root, &path);
-                compare(
-                    view,
-                    &Config::of_files(&image.config),
-                    release,
-                    &name,
-                    check,
-                );
+                compare(view, kernel, &Config::of_files(&image.config), &name, check);
             }
             // amdgpu is loaded from the root filesystem, whose modprobe.d counts.
             Ok(_) => {}
@@ -78,7 +73,8 @@ impl Image {
 }
 
 /// Compares what wins here with what wins in the image.
-fn compare(view: &View<'_>, in_image: &Config, release: &str, image: &str, check: &mut Check) {
+fn compare(view: &View<'_>, kernel: &Kernel, in_image: &Config, image: &str, check: &mut Check) {
+    let release = &kernel.release;
     let finding = |place: Place, found: String| Finding {
         severity: Severity::Warning,
         rule: RULE,
@@ -119,10 +115,10 @@ fn compare(view: &View<'_>, in_image: &Config, release: &str, image: &str, check
             check.add(finding(Place::file(image), found));
         }
     }
-    if let (Some(place), None) = (
-        loads_rmcp_first(&view.sources.modprobe),
-        loads_rmcp_first(in_image),
-    ) {
+    if !kernel.has_rmcp || loads_rmcp_first(in_image).is_some() {
+        return;
+    }
+    if let Some(place) = loads_rmcp_first(&view.sources.modprobe) {
         let found = format!("the softdep that loads rmcp first: not in the initramfs of {release}");
         check.add(finding(place, found));
     }
