@@ -55,6 +55,13 @@ impl View<'_> {
         self.kernels.iter().filter_map(|k| k.amdgpu.as_ref())
     }
 
+    /// Whether amdgpu of every kernel was read and says this: only then is a file changed on the
+    /// word of the kernels.
+    fn every_amdgpu(&self, says: impl Fn(&Amdgpu) -> bool) -> bool {
+        let mut kernels = self.kernels.iter();
+        kernels.all(|kernel| kernel.amdgpu.as_ref().is_some_and(&says))
+    }
+
     /// Whether any kernel has rmcp.
     fn rmcp_installed(&self) -> bool {
         self.kernels.iter().any(|kernel| kernel.has_rmcp)

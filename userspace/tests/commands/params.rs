@@ -268,6 +268,47 @@ fn without_amdgpu_ko_the_rules_are_skipped_and_say_so() {
 }
 
 #[test]
+fn what_not_every_kernel_says_is_left_to_a_person() {
+    let text = "options amdgpu newer=1 noretry=auto\noptions amdgpu vm_fragment_size=21\n";
+    let tree = with(text);
+    let unread = "/lib/modules/7.3.0/kernel/x";
+    tree.write(unread, "");
+    assert_eq!(
+        rules(&tree),
+        [
+            "error not-parsable 1",
+            "warning unknown-name 1",
+            "warning out-of-range 2",
+        ]
+    );
+    let seen = check(&tree).out;
+    assert!(seen.contains("7.3.0 has no amdgpu.ko"), "{seen}");
+    assert_eq!(fixed(&tree, CONF).trim_end(), text.trim_end());
+    // Another kernel whose amdgpu can be read, and says the same.
+    tree.amdgpu_ko_of(
+        "7.3.0",
+        &[("noretry", "int", ""), ("vm_fragment_size", "int", "")],
+        "",
+    );
+    assert_eq!(fixed(&tree, CONF).trim_end(), "");
+
+    let text = "options amdgpu enforce_isolation=2";
+    let tree = with(text);
+    tree.amdgpu_ko(&[("enforce_isolation", "int", "")], "")
+        .amdgpu_ko_of("6.6.1", &[("enforce_isolation", "bool", "")], "")
+        .write("/lib/modules/6.6.1/kernel/x", "");
+    assert_eq!(rules(&tree), ["error not-parsable 1"]);
+    assert_eq!(fixed(&tree, CONF).trim_end(), text);
+    // Of a type that is not known.
+    tree.amdgpu_ko(&[("enforce_isolation", "odd_type", "")], "");
+    assert_eq!(rules(&tree), ["error not-parsable 1"]);
+    assert_eq!(fixed(&tree, CONF).trim_end(), text);
+    // One that does not know it at all, and loses nothing.
+    tree.amdgpu_ko(&[("noretry", "int", "")], "");
+    assert_eq!(fixed(&tree, CONF).trim_end(), "");
+}
+
+#[test]
 fn the_last_setting_wins_and_the_command_line_comes_last() {
     let tree = with("options amdgpu noretry=-1");
     tree.write("/etc/modprobe.d/z.conf", "options amdgpu noretry=1");

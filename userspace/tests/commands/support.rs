@@ -175,6 +175,16 @@ impl Tree {
     /// An amdgpu.ko with these parameters, each a name, its type and its line of help; `messages` is
     /// what its code prints.
     pub(crate) fn amdgpu_ko(&self, parameters: &[(&str, &str, &str)], messages: &str) -> &Self {
+        self.amdgpu_ko_of(RELEASE, parameters, messages)
+    }
+
+    /// The same of another kernel.
+    pub(crate) fn amdgpu_ko_of(
+        &self,
+        release: &str,
+        parameters: &[(&str, &str, &str)],
+        messages: &str,
+    ) -> &Self {
         let mut modinfo = String::new();
         for (name, kind, help) in parameters {
             modinfo += &format!("parm={name}:{help}\0parmtype={name}:{kind}\0");
@@ -184,7 +194,7 @@ impl Tree {
             (".rodata", messages.as_bytes()),
         ];
         let path = self.path(&format!(
-            "/lib/modules/{RELEASE}/kernel/drivers/gpu/drm/amd/amdgpu/amdgpu.ko"
+            "/lib/modules/{release}/kernel/drivers/gpu/drm/amd/amdgpu/amdgpu.ko"
         ));
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, crate::elf::elf(&sections)).unwrap();

@@ -4,6 +4,7 @@
 //! own range, deprecated. Each fact names the function of the driver (Linux 7.2,
 //! drivers/gpu/drm/amd/amdgpu/) that it was read in.
 
+use crate::params::known::Amdgpu;
 use crate::params::value::Value;
 use crate::params::{Check, Finding, Module, Setting, Severity, View};
 use crate::policy;
@@ -122,22 +123,35 @@ pub(super) fn apply(view: &View<'_>, check: &mut Check) {
             Module::Rmcp => check.findings.extend(of_rmcp(setting)),
             Module::Amdgpu => {
                 // What the kernel refuses or ignores has no meaning.
-                let number = view.amdgpus().find_map(|amdgpu| {
-                    let kind = amdgpu.get(&setting.name)?.kind()?;
-                    match kind.parse(setting.value.as_deref())? {
-                        Value::Number(number) => Some(number),
-                        Value::Bool(_) | Value::Text(_) => None,
-                    }
-                });
-                if let Some(number) = number {
-                    check.findings.extend(of_amdgpu(view, setting, number));
-                }
+                let number = view.amdgpus().find_map(|amdgpu| number(amdgpu, setting));
+                let found = number.and_then(|number| of_amdgpu(view, setting, number));
+                check.findings.extend(found);
             }
         }
     }
 }
 
-fn of_amdgpu(view: &View<'_>, setting: &Setting, number: i128) -> Option<Finding> {
+/// The number that amdgpu of a kernel takes the value for.
+fn number(amdgpu: &Amdgpu, setting: &Setting) -> Option<i128> {
+    let kind = amdgpu.get(&setting.name)?.kind()?;
+    match kind.parse(setting.value.as_deref())? {
+        Value::Number(number) => Some(number),
+        Value::Bool(_) | Value::Text(_) => None,
+    }
+}
+
+fn of_amdgpu(view: &View<'_>, setting: &Setting, value: i128) -> Option<Finding> {
+    let finding = of_number(view, setting, value)?;
+    let is_certain = view.every_amdgpu(|amdgpu| {
+        amdgpu.get(&setting.name).is_none() || number(amdgpu, setting) == Some(value)
+    });
+    Some(Finding {
+        edit: finding.edit.filter(|_| is_certain),
+        ..finding
+    })
+}
+
+fn of_number(view: &View<'_>, setting: &Setting, number: i128) -> Option<Finding> {
     let range = RANGES.iter().find(|range| range.name == setting.name);
     if let Some(range) = range.filter(|range| !(range.accepts)(number)) {
         return Some(Finding {

@@ -22,7 +22,7 @@ pub(super) fn apply(view: &View<'_>, check: &mut Check) {
                 let names = policy::PARAMS.iter().map(|param| param.name);
                 let near = nearest(&setting.name, names).map(str::to_owned);
                 let source = "kmod/policy.rs (PARAMS)";
-                check.add(unknown(setting, "rmcp", near, source.to_owned()));
+                check.add(unknown(setting, "rmcp", near, source.to_owned(), true));
             }
         } else {
             of_amdgpu(view, setting, check);
@@ -51,7 +51,9 @@ fn of_amdgpu(view: &View<'_>, setting: &Setting, check: &mut Check) {
         let of = format!("amdgpu of {}", releases(&without));
         // What follows a # is not meant as a parameter; that there is a # was said.
         if !setting.after_hash {
-            check.add(unknown(setting, &of, near, source));
+            // A kernel that could not be read may know it.
+            let is_certain = view.every_amdgpu(|_| true);
+            check.add(unknown(setting, &of, near, source, is_certain));
         }
     } else {
         check.add(Finding {
@@ -75,7 +77,19 @@ fn of_amdgpu(view: &View<'_>, setting: &Setting, check: &mut Check) {
     }
 }
 
-fn unknown(setting: &Setting, of: &str, near: Option<String>, source: String) -> Finding {
+/// `is_certain` where no kernel knows it.
+fn unknown(
+    setting: &Setting,
+    of: &str,
+    near: Option<String>,
+    source: String,
+    is_certain: bool,
+) -> Finding {
+    let remove = if is_certain {
+        "remove it"
+    } else {
+        "remove it, unless a kernel whose amdgpu could not be read knows it"
+    };
     Finding {
         severity: Severity::Warning,
         rule: RULE,
@@ -86,11 +100,11 @@ fn unknown(setting: &Setting, of: &str, near: Option<String>, source: String) ->
         ),
         why: "the kernel ignores it with one line in its log: the setting does nothing".to_owned(),
         todo: match near {
-            Some(near) => format!("remove it; the nearest parameter there is: {near}"),
-            None => "remove it".to_owned(),
+            Some(near) => format!("{remove}; the nearest parameter there is: {near}"),
+            None => remove.to_owned(),
         },
         source: format!("{source}; Linux kernel/module/main.c, unknown_module_param_cb"),
-        edit: Some(setting.edit(None)),
+        edit: is_certain.then(|| setting.edit(None)),
     }
 }
 

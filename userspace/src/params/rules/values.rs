@@ -16,7 +16,7 @@ pub(super) fn apply(view: &View<'_>, check: &mut Check) {
                     let word = setting.value.as_deref();
                     if word.and_then(|word| param.parse(word)).is_none() {
                         let source = "kmod/policy.rs (PARAMS), kmod/params.rs";
-                        check.add(refused(setting, param.range, "", source));
+                        check.add(refused(setting, param.range, "", source, true));
                     }
                 }
             }
@@ -26,6 +26,7 @@ pub(super) fn apply(view: &View<'_>, check: &mut Check) {
 }
 
 fn of_amdgpu(view: &View<'_>, setting: &Setting, check: &mut Check) {
+    let value = setting.value.as_deref();
     for amdgpu in view.amdgpus() {
         let Some(parameter) = amdgpu.get(&setting.name) else {
             continue;
@@ -38,17 +39,24 @@ fn of_amdgpu(view: &View<'_>, setting: &Setting, check: &mut Check) {
             check.skip(RULE, why);
             continue;
         };
-        if kind.parse(setting.value.as_deref()).is_none() {
+        if kind.parse(value).is_none() {
             let kind = format!("{}, as its type is {}", kind.describe(), parameter.kind);
             let on = format!(" of {}", amdgpu.release);
             let source = "parmtype= of amdgpu.ko; Linux kernel/params.c, parse_args; lib/kstrtox.c";
-            check.add(refused(setting, &kind, &on, source));
+            let is_certain = view.every_amdgpu(|other| {
+                other.get(&setting.name).is_none_or(|parameter| {
+                    let kind = parameter.kind();
+                    kind.is_some_and(|kind| kind.parse(value).is_none())
+                })
+            });
+            check.add(refused(setting, &kind, &on, source, is_certain));
             return;
         }
     }
 }
 
-fn refused(setting: &Setting, expected: &str, on: &str, source: &str) -> Finding {
+/// `is_certain` where no kernel takes it.
+fn refused(setting: &Setting, expected: &str, on: &str, source: &str, is_certain: bool) -> Finding {
     let module = setting.module.name();
     let consequence = match setting.module {
         Module::Amdgpu => "the GPU stays without a driver",
@@ -67,6 +75,6 @@ fn refused(setting: &Setting, expected: &str, on: &str, source: &str) -> Finding
         ),
         todo: "correct the value, or remove it".to_owned(),
         source: source.to_owned(),
-        edit: Some(setting.edit(None)),
+        edit: is_certain.then(|| setting.edit(None)),
     }
 }
