@@ -84,6 +84,11 @@ impl Setting {
         self.module == other.module && self.name == other.name
     }
 
+    /// Whether it is passed in a boot whose command line is from there.
+    pub fn counts_in(&self, boot: Origin) -> bool {
+        self.origin == Origin::ModprobeD || self.origin == boot
+    }
+
     /// The change that puts another word in its place, or takes it out.
     pub(super) fn edit(&self, with: Option<String>) -> Edit {
         Edit {
@@ -141,9 +146,12 @@ impl Sources {
 
     /// What a module was passed, or would be if it were loaded now, in order.
     pub fn now(&self) -> impl Iterator<Item = &Setting> {
-        self.settings
-            .iter()
-            .filter(|s| matches!(s.origin, Origin::ModprobeD | Origin::Running))
+        self.passed(Origin::Running)
+    }
+
+    /// What a module is passed in a boot whose command line is from there.
+    pub fn passed(&self, boot: Origin) -> impl Iterator<Item = &Setting> {
+        self.settings.iter().filter(move |s| s.counts_in(boot))
     }
 
     /// The settings to judge, each once: what the running kernel was started with counts where no

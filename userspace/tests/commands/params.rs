@@ -336,6 +336,47 @@ fn the_last_setting_wins_and_the_command_line_comes_last() {
 }
 
 #[test]
+fn a_setting_that_counts_in_some_boot_is_not_taken_out() {
+    let text = "options amdgpu vm_fragment_size=9\n";
+    let tree = with("options amdgpu vm_fragment_size=9");
+    // One of the two is left over from another boot loader; which one is not known.
+    tree.write("/etc/default/grub", "GRUB_CMDLINE_LINUX=\"quiet\"")
+        .write("/etc/kernel/cmdline", "quiet amdgpu.vm_fragment_size=4");
+    assert_eq!(
+        rules(&tree),
+        ["warning set-twice 1", "note not-started-with 1"]
+    );
+    let seen = check(&tree).out.replace("\n         ", " ");
+    assert!(
+        seen.contains("in a boot without that command line"),
+        "{seen}"
+    );
+    assert_eq!(fixed(&tree, CONF), text);
+    // Written in both, and not in force yet: until then this one counts.
+    tree.write(
+        "/etc/default/grub",
+        "GRUB_CMDLINE_LINUX=\"amdgpu.vm_fragment_size=4\"",
+    );
+    assert_eq!(fixed(&tree, CONF), text);
+    // Overridden in every boot.
+    tree.write("/proc/cmdline", "quiet amdgpu.vm_fragment_size=4");
+    assert!(check(&tree)
+        .out
+        .contains("removing this one changes nothing"));
+    assert_eq!(fixed(&tree, CONF), "");
+
+    // A later file overrides it in whatever boot; only this boot's command line overrides that.
+    let tree = with("options amdgpu noretry=-1");
+    tree.write("/etc/modprobe.d/z.conf", "options amdgpu noretry=1")
+        .write("/proc/cmdline", "quiet amdgpu.noretry=1");
+    assert_eq!(fixed(&tree, CONF), "");
+    assert_eq!(
+        fixed(&tree, "/etc/modprobe.d/z.conf"),
+        "options amdgpu noretry=1\n"
+    );
+}
+
+#[test]
 fn the_next_boots_command_line_is_judged_where_it_is_written_down() {
     let tree = system();
     tree.write("/proc/cmdline", "quiet amdgpu.noretry=0").write(

@@ -10,31 +10,33 @@ use crate::params::settings::Origin;
 use crate::params::{Check, Finding, Module, Setting, Severity, Sources, View};
 
 pub(super) fn apply(view: &View<'_>, check: &mut Check) {
-    let mut told: Vec<&Setting> = Vec::new();
-    for boot in boots(view.sources) {
-        for setting in boot.iter().filter(|setting| is_parameter(view, setting)) {
-            let winner = Sources::winner(boot.iter().copied(), setting);
-            let Some(winner) = winner.filter(|winner| !std::ptr::eq(*winner, *setting)) else {
-                continue;
-            };
-            let judged = view.sources.to_judge().any(|s| std::ptr::eq(s, *setting));
-            if judged && !told.iter().any(|t| std::ptr::eq(*t, *setting)) {
-                told.push(setting);
-                check.add(finding(setting, winner));
-            }
+    let boots = boots(view.sources);
+    let settings = view.sources.to_judge();
+    for setting in settings.filter(|setting| is_parameter(view, setting)) {
+        let (wins, loses): (Vec<_>, Vec<_>) = boots
+            .iter()
+            .filter(|boot| setting.counts_in(**boot))
+            .filter_map(|boot| Sources::winner(view.sources.passed(*boot), setting))
+            .partition(|winner| std::ptr::eq(*winner, setting));
+        if let Some(winner) = loses.first() {
+            check.add(finding(setting, winner, wins.is_empty()));
         }
     }
 }
 
-/// What is set in each boot that is known of: this one, and the next from each place where its
-/// command line is written down.
-fn boots(sources: &Sources) -> Vec<Vec<&Setting>> {
-    let next = sources.boot.iter().map(|boot| {
-        let origin = Origin::Boot(boot.loader);
-        let of_next = |s: &&Setting| s.origin == Origin::ModprobeD || s.origin == origin;
-        sources.settings.iter().filter(of_next).collect()
-    });
-    next.chain([sources.now().collect()]).collect()
+/// The boots that are known of, by their command lines: the next from each place where one is
+/// written down, or with none that is known; and this one.
+fn boots(sources: &Sources) -> Vec<Origin> {
+    let mut boots: Vec<_> = sources
+        .boot
+        .iter()
+        .map(|b| Origin::Boot(b.loader))
+        .collect();
+    if boots.is_empty() {
+        boots.push(Origin::ModprobeD);
+    }
+    boots.push(Origin::Running);
+    boots
 }
 
 /// What is no parameter at all is not set even once.
@@ -45,9 +47,9 @@ pub(super) fn is_parameter(view: &View<'_>, setting: &Setting) -> bool {
     }
 }
 
-fn finding(setting: &Setting, winner: &Setting) -> Finding {
+/// `always` where it is overridden in every boot that it is part of.
+fn finding(setting: &Setting, winner: &Setting, always: bool) -> Finding {
     let same = setting.value == winner.value;
-    let is_certain = setting.origin != Origin::Running && winner.origin != Origin::Running;
     let why = if winner.origin == Origin::ModprobeD {
         "modprobe passes the options of all files in the order of the files' names, and the last \
          of a parameter wins"
@@ -71,10 +73,14 @@ fn finding(setting: &Setting, winner: &Setting) -> Finding {
             )
         },
         why: why.to_owned(),
-        todo: "keep one of them: removing this one changes nothing".to_owned(),
+        todo: if always {
+            "keep one of them: removing this one changes nothing".to_owned()
+        } else {
+            "keep one of them: in a boot without that command line this one counts".to_owned()
+        },
         source: "kmod libkmod/libkmod-module.c, kmod_module_get_options; \
                  libkmod/libkmod-config.c, kmod_config_new"
             .to_owned(),
-        edit: is_certain.then(|| setting.edit(None)),
+        edit: always.then(|| setting.edit(None)),
     }
 }
