@@ -245,6 +245,11 @@ fn rmcps_own_parameters() {
     );
     assert!(check(&tree).out.contains("fragment_size"));
     assert_eq!(fixed(&tree, CONF), "options rmcp enforce=0 mtype-cc=uc\n");
+    // The words of a comment are no parameters: that there is a # is all that is said.
+    let text = "options rmcp enforce=1 # only for tests";
+    let tree = with(text);
+    assert_eq!(rules(&tree), ["warning comment-in-options 1"]);
+    assert_eq!(fixed(&tree, CONF).trim_end(), text);
 }
 
 #[test]

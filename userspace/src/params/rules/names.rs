@@ -22,7 +22,8 @@ pub(super) fn apply(view: &View<'_>, check: &mut Check) {
                 let names = policy::PARAMS.iter().map(|param| param.name);
                 let near = nearest(&setting.name, names).map(str::to_owned);
                 let source = "kmod/policy.rs (PARAMS)";
-                check.add(unknown(setting, "rmcp", near, source.to_owned(), true));
+                let found = unknown(setting, "rmcp", near, source.to_owned(), true);
+                check.findings.extend(found);
             }
         } else {
             of_amdgpu(view, setting, check);
@@ -49,12 +50,10 @@ fn of_amdgpu(view: &View<'_>, setting: &Setting, check: &mut Check) {
             Some(format!("{name} ({})", amdgpu.get(name)?.help))
         });
         let of = format!("amdgpu of {}", releases(&without));
-        // What follows a # is not meant as a parameter; that there is a # was said.
-        if !setting.after_hash {
-            // A kernel that could not be read may know it.
-            let is_certain = view.every_amdgpu(|_| true);
-            check.add(unknown(setting, &of, near, source, is_certain));
-        }
+        // A kernel that could not be read may know it.
+        let is_certain = view.every_amdgpu(|_| true);
+        let found = unknown(setting, &of, near, source, is_certain);
+        check.findings.extend(found);
     } else {
         check.add(Finding {
             severity: Severity::Note,
@@ -77,20 +76,21 @@ fn of_amdgpu(view: &View<'_>, setting: &Setting, check: &mut Check) {
     }
 }
 
-/// `is_certain` where no kernel knows it.
+/// `is_certain` where no kernel knows it. What follows a # is not meant as a parameter: that there is
+/// a # was said.
 fn unknown(
     setting: &Setting,
     of: &str,
     near: Option<String>,
     source: String,
     is_certain: bool,
-) -> Finding {
+) -> Option<Finding> {
     let remove = if is_certain {
         "remove it"
     } else {
         "remove it, unless a kernel whose amdgpu could not be read knows it"
     };
-    Finding {
+    (!setting.after_hash).then(|| Finding {
         severity: Severity::Warning,
         rule: RULE,
         place: setting.place.clone(),
@@ -105,7 +105,7 @@ fn unknown(
         },
         source: format!("{source}; Linux kernel/module/main.c, unknown_module_param_cb"),
         edit: is_certain.then(|| setting.edit(None)),
-    }
+    })
 }
 
 fn comment(setting: &Setting) -> Finding {
