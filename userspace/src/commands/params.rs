@@ -5,6 +5,7 @@
 
 use super::Exit;
 use crate::cli;
+use crate::lock::Lock;
 use crate::params::edit::Change;
 use crate::params::settings::Origin;
 use crate::params::{self, Check, Finding, Module, Setting, Severity, Skipped, Sources};
@@ -183,6 +184,9 @@ fn print_diff(terminal: &Terminal, diff: &str) {
 }
 
 fn fix(root: &Root, terminal: &Terminal, args: &cli::ParamsFix) -> Result<Exit> {
+    let _lock = (root.is_running_system() && !args.dry_run)
+        .then(Lock::take)
+        .transpose()?;
     let changes = params::check(root)?.changes(root);
     if terminal.json() {
         terminal.document(&Shown::all(changes.clone()))?;
