@@ -160,6 +160,18 @@ impl Config {
         })
     }
 
+    /// The `alias` lines that a name matches, and the modules that they lead to. modprobe loads all of
+    /// these in place of what has the name itself.
+    pub fn aliases<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (&'a Directive, &'a str)> {
+        self.directives.iter().filter_map(move |d| match &d.kind {
+            Kind::Alias {
+                name: pattern,
+                module,
+            } if softdep::matches(pattern, name) => Some((d, module.as_str())),
+            _ => None,
+        })
+    }
+
     /// The `blacklist` lines of a module.
     pub fn blacklists<'a>(&'a self, module: &'a str) -> impl Iterator<Item = &'a Directive> {
         self.directives

@@ -530,6 +530,13 @@ fn what_keeps_the_modules_out() {
         .write("/etc/modprobe.d/rmcp.conf", "softdep amdgpu pre: rmcp");
     assert!(check(&tree).out.contains("passes over it"));
 
+    let tree = with("softdep amdgpu pre: rmcp\nalias rm* off");
+    assert_eq!(rules(&tree), ["warning alias 2"]);
+    assert!(check(&tree).out.contains("alias rm* off"));
+    // modprobe loads all that an alias leads to.
+    tree.write(CONF, "alias rm* off\nalias rmcp rmcp\nalias amd* off");
+    assert_eq!(rules(&tree), Vec::<String>::new());
+
     let tree = system();
     tree.write(
         "/proc/cmdline",

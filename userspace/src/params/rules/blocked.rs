@@ -17,6 +17,7 @@ pub(super) fn apply(view: &View<'_>, check: &mut Check) {
         }
     }
     command_lines(view, check);
+    aliases(view, check);
     install(view, check);
 }
 
@@ -121,6 +122,29 @@ fn nomodeset(place: &Place) -> Finding {
         todo: "remove it, or give amdgpu.modeset=1".to_owned(),
         source: "Linux 7.2, amdgpu_drv.c, amdgpu_pci_probe".to_owned(),
         edit: None,
+    }
+}
+
+/// A softdep names rmcp, and modprobe looks a name up among the aliases first. amdgpu
+/// is asked for by the alias of its device, not by its name.
+fn aliases(view: &View<'_>, check: &mut Check) {
+    let aliases = || view.sources.modprobe.aliases("rmcp");
+    if aliases().any(|(_, module)| module == "rmcp") {
+        return;
+    }
+    for (line, module) in aliases() {
+        check.add(Finding {
+            severity: Severity::Warning,
+            rule: "alias",
+            place: line.place.clone(),
+            found: line.text.text().trim().to_owned(),
+            why: format!(
+                "modprobe takes the name rmcp for {module}: amdgpu is loaded without rmcp"
+            ),
+            todo: "remove it; to be without rmcp, run 'rmcp-kctl uninstall'".to_owned(),
+            source: "kmod libkmod/libkmod-module.c, kmod_module_new_from_lookup".to_owned(),
+            edit: None,
+        });
     }
 }
 
