@@ -20,6 +20,9 @@ pub enum Loader {
 }
 
 impl Loader {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Grub, Self::KernelInstall];
+
     /// The file.
     pub const fn file(self) -> &'static str {
         match self {
@@ -28,10 +31,19 @@ impl Loader {
         }
     }
 
+    /// Whether its command line is made from this file.
+    pub fn reads(self, file: &str) -> bool {
+        let below = |directory| file.strip_prefix(directory)?.strip_prefix('/');
+        file == self.file() || self == Self::Grub && below(GRUB_D).is_some()
+    }
+
     /// What brings a change of its file into the boot entries.
     pub const fn apply(self) -> &'static str {
         match self {
-            Self::Grub => "update-grub (or grub-mkconfig -o /boot/grub/grub.cfg)",
+            Self::Grub => {
+                "update-grub (Debian), grub2-mkconfig -o /boot/grub2/grub.cfg --update-bls-cmdline \
+                 (Fedora), or grub-mkconfig -o /boot/grub/grub.cfg"
+            }
             Self::KernelInstall => "kernel-install add-all",
         }
     }

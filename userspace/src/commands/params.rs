@@ -214,10 +214,8 @@ fn fix(root: &Root, terminal: &Terminal, args: &cli::ParamsFix) -> Result<Exit> 
             ));
         }
     }
-    terminal.progress(
-        "done. Where amdgpu is loaded from the initramfs, rebuild that (update-initramfs -u, dracut \
-         --force); where GRUB's files changed, run update-grub; then reboot",
-    );
+    let next = params::afterwards(&changes);
+    terminal.progress(&format!("done. Next: {next}"));
     Ok(Exit::Success)
 }
 

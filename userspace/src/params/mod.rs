@@ -4,6 +4,7 @@
 //! decides whether and in which order the modules are loaded, judged by rules that each have a file
 //! in `rules/`. A rule that lacks what it needs is skipped with the reason, never passed.
 
+mod afterwards;
 pub mod edit;
 pub mod finding;
 mod known;
@@ -13,6 +14,7 @@ pub mod settings;
 mod tests;
 pub mod value;
 
+pub use afterwards::afterwards;
 pub use finding::{Finding, Severity, Skipped};
 pub use settings::{Module, Setting, Sources};
 

@@ -201,6 +201,41 @@ fn a_file_of_a_package_is_masked_in_etc() {
 }
 
 #[test]
+fn what_to_run_next_is_that_of_the_files_that_were_changed() {
+    let next = |file: &str, text: &str| {
+        let tree = system();
+        tree.write("/etc/default/grub", "")
+            .write("/proc/cmdline", "quiet amdgpu.noretry=0")
+            .write(file, text);
+        let seen = tree.run(&["params", "fix", "--yes"]);
+        let last = seen.err.lines().last().unwrap_or_default();
+        last.strip_prefix("done. Next: ").unwrap().to_owned()
+    };
+    let images =
+        "where amdgpu is loaded from the initramfs, rebuild that (update-initramfs -u -k all, \
+                  dracut --force --regenerate-all, or mkinitcpio -P)";
+    let grub = "run update-grub (Debian), grub2-mkconfig -o /boot/grub2/grub.cfg \
+                --update-bls-cmdline (Fedora), or grub-mkconfig -o /boot/grub/grub.cfg";
+    let line = "GRUB_CMDLINE_LINUX=\"amdgpu.noretry=0\"";
+    for (file, text, expected) in [
+        (CONF, "options amdgpu nosuch=1", images),
+        ("/etc/default/grub", line, grub),
+        ("/etc/default/grub.d/a.cfg", line, grub),
+        (
+            "/etc/kernel/cmdline",
+            "amdgpu.noretry=0",
+            "run kernel-install add-all",
+        ),
+    ] {
+        assert_eq!(
+            next(file, text),
+            format!("{expected}; then reboot"),
+            "{file}"
+        );
+    }
+}
+
+#[test]
 fn values_that_the_kernel_refuses() {
     for text in [
         "noretry=auto",

@@ -7,6 +7,7 @@ use super::twice::is_parameter;
 use crate::cpio;
 use crate::initramfs;
 use crate::modprobe::Config;
+use crate::params::afterwards::IMAGES;
 use crate::params::settings::{self, Origin};
 use crate::params::{Check, Finding, Kernel, Setting, Severity, Sources, View};
 use crate::root::Root;
@@ -83,10 +84,7 @@ fn compare(view: &View<'_>, kernel: &Kernel, in_image: &Config, image: &str, che
         why: "this kernel loads amdgpu from its initramfs, where only what was in modprobe.d when \
               the image was made counts"
             .to_owned(),
-        todo: format!(
-            "rebuild the image: 'update-initramfs -u -k {release}', or dracut --force, or \
-             mkinitcpio -P"
-        ),
+        todo: format!("rebuild the image: {IMAGES}"),
         source: format!("{image}, read"),
         edit: None,
     };

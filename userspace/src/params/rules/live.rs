@@ -4,6 +4,7 @@
 //! kernel was started with another command line than the one written down.
 
 use super::meaning;
+use crate::params::afterwards::IMAGES;
 use crate::params::known::own;
 use crate::params::settings::Origin;
 use crate::params::value::{Kind, Value};
@@ -92,8 +93,8 @@ fn loaded(view: &View<'_>, setting: &Setting, check: &mut Check) {
                          something replaced the value since; it counts when {name} is loaded"
                     ),
                     todo: format!(
-                        "where {name} is loaded from the initramfs, rebuild that (update-initramfs \
-                         -u, dracut --force); then reboot"
+                        "where {name} is loaded from the initramfs, rebuild that ({IMAGES}); then \
+                         reboot"
                     ),
                     source: module::file(name, &setting.name),
                     edit: None,
