@@ -170,6 +170,10 @@ mod tests {
         );
         assert!(told(&image[..image.len() - 8]).contains("beyond the end"));
         assert!(told(&image[..60]).contains("no end before it"));
+        assert_eq!(
+            told(b"BZh9"),
+            "compressed with bzip2, which rmcp-kctl does not read (it reads gzip, xz, zstd, lz4)"
+        );
         let twice = zstd::encode_all(zstd::encode_all(&image[..], 1).unwrap().as_slice(), 1);
         assert!(told(&twice.unwrap()).contains("neither"));
     }

@@ -41,6 +41,9 @@ pub enum Reason {
     /// The file cannot be decompressed.
     #[error(transparent)]
     Compression(#[from] CompressionError),
+    /// A kernel in a compression that is not read here.
+    #[error("{0}: decompress it, or for the running kernel use /sys/kernel/btf/vmlinux")]
+    UnreadKernel(CompressionError),
     /// The file is a damaged or very old boot image.
     #[error(transparent)]
     Vmlinuz(#[from] VmlinuzError),
@@ -80,7 +83,12 @@ pub fn read(path: &Path) -> Result<Vec<u8>, KernelFileError> {
 pub fn base_btf(path: &Path) -> Result<Vec<u8>, KernelFileError> {
     read_plain(path)
         .and_then(base_btf_of)
-        .map_err(|reason| at(path, reason))
+        .map_err(|reason| match reason {
+            Reason::Compression(error @ CompressionError::Unsupported(_)) => {
+                at(path, Reason::UnreadKernel(error))
+            }
+            other => at(path, other),
+        })
 }
 
 fn at(path: &Path, reason: Reason) -> KernelFileError {

@@ -42,14 +42,18 @@ pub enum CompressionError {
         reason: io::Error,
     },
     /// A compression that is recognised, but cannot be read.
-    #[error(
-        "compressed with {0}, which rmcp-kctl does not read (it reads gzip, xz, zstd, lz4): \
-         decompress it, or for the running kernel use /sys/kernel/btf/vmlinux"
-    )]
+    #[error("compressed with {0}, which rmcp-kctl does not read (it reads gzip, xz, zstd, lz4)")]
     Unsupported(Compression),
-    /// The data decompresses to more than any kernel.
-    #[error("this {0} data decompresses to more than {MAX_SIZE} bytes, which no kernel has")]
-    TooLarge(Compression),
+    /// The data decompresses to more than is read.
+    #[error(
+        "this {compression} data decompresses to more than {limit} bytes, the most that is read"
+    )]
+    TooLarge {
+        /// The compression found.
+        compression: Compression,
+        /// The most bytes that are read.
+        limit: u64,
+    },
     /// The data asks for more memory than the compressions of kernels do.
     #[error(
         "decompressing this {0} data takes a dictionary of more than {mib} MiB, which no kernel \
@@ -115,7 +119,10 @@ impl Compression {
             },
         })?;
         if plain.len() as u64 > limit {
-            return Err(CompressionError::TooLarge(self));
+            return Err(CompressionError::TooLarge {
+                compression: self,
+                limit,
+            });
         }
         Ok(plain)
     }

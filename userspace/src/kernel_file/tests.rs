@@ -75,7 +75,10 @@ fn vmlinuz(payload: &[u8]) -> Vec<u8> {
 }
 
 fn error(file: Vec<u8>) -> String {
-    base_btf_of(file).unwrap_err().to_string()
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("kernel");
+    std::fs::write(&path, file).unwrap();
+    base_btf(&path).unwrap_err().reason.to_string()
 }
 
 #[test]
@@ -128,7 +131,11 @@ fn errors_say_what_was_found() {
         error(elf(&[(".text", b"")])),
         "the kernel in it has no .BTF section; it must be built with CONFIG_DEBUG_INFO_BTF=y"
     );
-    assert!(error(vmlinuz(b"BZh9")).starts_with("compressed with bzip2, which rmcp-kctl does not"));
+    assert_eq!(
+        error(vmlinuz(b"BZh9")),
+        "compressed with bzip2, which rmcp-kctl does not read (it reads gzip, xz, zstd, lz4): \
+         decompress it, or for the running kernel use /sys/kernel/btf/vmlinux"
+    );
     let mut old = vmlinuz(b"");
     old[0x206] = 7;
     assert_eq!(
@@ -159,6 +166,11 @@ fn damaged_data_is_refused() {
 #[test]
 fn a_limit_is_kept() {
     assert!(matches!(read_at_most(TEXT, 10), Err(Reason::TooLarge)));
+    let result = Compression::Xz.decompress_within(10, XZ);
+    assert_eq!(
+        result.unwrap_err().to_string(),
+        "this xz data decompresses to more than 10 bytes, the most that is read"
+    );
     assert_eq!(read_at_most(TEXT, TEXT.len() as u64).unwrap(), TEXT);
 }
 
