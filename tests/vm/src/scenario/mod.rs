@@ -78,10 +78,10 @@ const BROKEN: Option<&str> = Some("/usr/local/lib/rmcp-tests/replace broken");
 /// Every scenario, in the order in which those of one boot run.
 const ALL: &[Scenario] = &[
     scenario("boot-navi10", On::Only(&["navi10"]), None, boot::enforces),
-    // Long, and rmcp is gone after it.
+    // rmcp is gone after it.
     Scenario {
         alone: true,
-        ..scenario("package", On::Any, None, package::dkms_then_uninstall)
+        ..scenario("uninstall", On::Any, None, package::uninstall)
     },
     scenario("boot-navi21", On::Only(&["navi21"]), None, boot::enforces),
     scenario(
@@ -132,20 +132,19 @@ const ALL: &[Scenario] = &[
         None,
         verify::agrees_with_the_gpu,
     ),
-    scenario(
-        "verify-navi21",
-        On::Only(&["navi21"]),
-        None,
-        verify::agrees_with_the_gpu,
-    ),
+    Scenario {
+        on: On::Only(&["navi21"]),
+        ..long("long-verify-navi21", verify::agrees_with_the_gpu)
+    },
     scenario("parameter", On::Any, None, parameter::out_of_range),
-    scenario("params", On::Any, None, params::folklore),
+    long("long-params", params::folklore),
     scenario("order", On::Any, None, order::amdgpu_first),
     scenario("reload", On::Any, None, reload::twenty_times),
     scenario("modes", On::Any, None, modes::change_what_is_done),
     scenario("probes-off", On::Any, None, probes_off::while_a_gpu_comes),
     scenario("rebind", On::Any, None, rebind::three_times),
     scenario("unplug", On::Any, None, unplug::and_plug_in),
+    long("long-dkms", package::dkms_install),
     Scenario {
         variant: Variant::Deb,
         ..long("long-deb", deb::comes_and_goes)
@@ -197,12 +196,10 @@ const ALL: &[Scenario] = &[
         tampered::at_boot,
     ),
     scenario("tampered-offset", On::Any, FINGERPRINT, tampered::offset),
-    scenario(
-        "altered-amdgpu",
-        On::Any,
-        FINGERPRINT,
-        altered::is_refused_by_name,
-    ),
+    Scenario {
+        before_init: FINGERPRINT,
+        ..long("long-altered-amdgpu", altered::is_refused_by_name)
+    },
     scenario("missing", On::Any, MISSING, broken::amdgpu_works_alone),
     scenario("broken", On::Any, BROKEN, broken::amdgpu_works_alone),
 ];

@@ -11,10 +11,9 @@ use crate::report::Retry;
 use crate::vm::Vm;
 use anyhow::{ensure, Result};
 
-pub(super) fn dkms_then_uninstall(vm: &mut Vm) -> Result<()> {
+pub(super) fn dkms_install(vm: &mut Vm) -> Result<()> {
     start_enforced(vm)?;
     unload_both(vm)?;
-
     run_long(vm, "dkms remove rmcp/1.0 --all")?;
     expect_no_module(vm)?;
     run_long(vm, "dkms add rmcp/1.0")?;
@@ -22,8 +21,12 @@ pub(super) fn dkms_then_uninstall(vm: &mut Vm) -> Result<()> {
     vm.guest.check("modprobe amdgpu")?;
     vm.wait_for_amdgpu()?;
     expect_status(vm, 0)?;
-    unload_both(vm)?;
+    expect_healthy_kernel(vm)
+}
 
+pub(super) fn uninstall(vm: &mut Vm) -> Result<()> {
+    start_enforced(vm)?;
+    unload_both(vm)?;
     run_long(vm, "rmcp-kctl uninstall --yes")?;
     expect_no_module(vm)?;
     let left = vm.guest.check(
