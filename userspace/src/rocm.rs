@@ -6,6 +6,7 @@
 use crate::root::Root;
 use serde::Serialize;
 use std::collections::BTreeSet;
+use std::io;
 
 /// AMD's packages install below here.
 const OPT: &str = "/opt";
@@ -16,13 +17,16 @@ const ROCBLAS: &str = "lib/rocblas/library";
 /// Where Debian has them, below a directory that is named for the version.
 const DEBIAN_ROCBLAS: &str = "/usr/lib/x86_64-linux-gnu/rocblas";
 
-/// The packages that the runtime is in: AMD's, then Debian's. The last two are prefixes.
-const PACKAGES: [&str; 7] = [
-    "rocm-core",
-    "hsa-rocr",
-    "hip-runtime-amd",
-    "libhsa-runtime64-1",
-    "libhsakmt1",
+/// The longest that it is read: a system with 3,000 packages has one of some 4 MB.
+const LONGEST_STATUS: u64 = 64 << 20;
+
+/// The packages that the runtime is in, of AMD's. A number may follow each name, as that of a version
+/// in `hip-runtime-amd6.2.4`.
+const AMDS_PACKAGES: [&str; 3] = ["rocm-core", "hsa-rocr", "hip-runtime-amd"];
+/// The same of Debian's.
+const DEBIANS_PACKAGES: [&str; 4] = [
+    "libhsa-runtime64-",
+    "libhsakmt",
     "libamdhip64-",
     "librocblas",
 ];
@@ -37,6 +41,8 @@ pub struct Installed {
     pub what: String,
     /// Its version.
     pub version: String,
+    /// Whether it is the distribution's own, which AMD's does not know of.
+    pub distributions: bool,
 }
 
 /// A PyTorch.
@@ -52,19 +58,33 @@ pub struct PyTorch {
     pub cuda: Option<String>,
 }
 
-/// Every ROCm that is installed.
-pub fn installed(root: &Root) -> Vec<Installed> {
+/// Every ROCm of AMD's below /opt.
+///
+/// # Errors
+///
+/// When a file exists but cannot be read.
+pub fn of_amd(root: &Root) -> io::Result<Vec<Installed>> {
     let mut found = Vec::new();
     for prefix in prefixes(root) {
-        let version = root.read(format!("{prefix}/.info/version")).ok().flatten();
+        let version = root.read(format!("{prefix}/.info/version"))?;
         found.extend(version.map(|version| Installed {
             version: first_word(&version),
             what: prefix,
+            distributions: false,
         }));
     }
-    let status = root.read(DPKG_STATUS).ok().flatten().unwrap_or_default();
-    found.extend(status.split("\n\n").filter_map(package));
-    found
+    Ok(found)
+}
+
+/// Every package of ROCm's runtime that dpkg has installed.
+///
+/// # Errors
+///
+/// When its list exists but cannot be read.
+pub fn packages(root: &Root) -> io::Result<Vec<Installed>> {
+    let status = root.read_up_to(DPKG_STATUS, LONGEST_STATUS)?;
+    let status = status.unwrap_or_default();
+    Ok(status.split("\n\n").filter_map(package).collect())
 }
 
 /// The instruction sets that a rocBLAS outside PyTorch has kernels for, by its directory.
@@ -139,15 +159,19 @@ fn package(paragraph: &str) -> Option<Installed> {
         lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     };
     let name = field("Package")?;
-    let matters = PACKAGES.iter().any(|package| {
-        let rest = name.strip_prefix(package);
+    let one_of = |packages: &[&str]| {
+        let rest = packages.iter().find_map(|one| name.strip_prefix(one));
         rest.is_some_and(|rest| {
-            rest.is_empty() || rest.chars().all(|c| c.is_ascii_digit() || c == '-')
+            rest.chars()
+                .all(|c| c.is_ascii_digit() || matches!(c, '.' | '-'))
         })
-    });
+    };
+    let distributions = one_of(&DEBIANS_PACKAGES);
+    let matters = distributions || one_of(&AMDS_PACKAGES);
     (matters && field("Status")?.ends_with(" installed")).then(|| Installed {
         what: name.to_owned(),
         version: first_word(field("Version").unwrap_or("unknown")),
+        distributions,
     })
 }
 
@@ -224,6 +248,7 @@ mod tests {
                 (found.what.as_str(), found.version.as_str()),
                 (name, "5.7-1")
             );
+            assert_eq!(found.distributions, name.starts_with("lib"));
             assert_eq!(paragraph(name, "config-files"), None);
         }
         for name in ["libamdhip64-dev", "librocblas-dev", "rocm-core-doc", "bash"] {

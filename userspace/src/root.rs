@@ -6,7 +6,8 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-/// The longest file that is read: far more than any that the kernel or an administrator writes.
+/// The longest file that is read unless more is asked for: far more than any that the kernel or an
+/// administrator writes.
 const LONGEST: u64 = 1 << 20;
 
 /// The root of the system that is looked at.
@@ -47,8 +48,26 @@ impl Root {
     /// Any failure but that of a missing file, with the path in the message: that it is longer than
     /// 1 MiB is one, or that it is no regular file, such as a pipe, which would never end.
     pub fn read_whole(&self, absolute: impl AsRef<Path>) -> io::Result<Option<String>> {
+        self.bounded(absolute.as_ref(), LONGEST)
+    }
+
+    /// As [`Root::read`], of a file that programs write, and which may be longer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Root::read_whole`], with this bound in place of 1 MiB.
+    pub fn read_up_to(
+        &self,
+        absolute: impl AsRef<Path>,
+        longest: u64,
+    ) -> io::Result<Option<String>> {
+        let text = self.bounded(absolute.as_ref(), longest)?;
+        Ok(text.map(|text| text.trim_end().to_owned()))
+    }
+
+    fn bounded(&self, absolute: &Path, longest: u64) -> io::Result<Option<String>> {
         let path = self.path(absolute);
-        match read_bounded(&path) {
+        match read_bounded(&path, longest) {
             Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
             Err(error)
                 if matches!(
@@ -83,17 +102,17 @@ impl Root {
     }
 }
 
-fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+fn read_bounded(path: &Path, longest: u64) -> io::Result<Vec<u8>> {
     let refused = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
     if !fs::metadata(path)?.is_file() {
         return Err(refused("it is not a regular file".to_owned()));
     }
     let mut bytes = Vec::new();
     File::open(path)?
-        .take(LONGEST + 1)
+        .take(longest + 1)
         .read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LONGEST {
-        return Err(refused(format!("it is longer than {LONGEST} bytes")));
+    if bytes.len() as u64 > longest {
+        return Err(refused(format!("it is longer than {longest} bytes")));
     }
     Ok(bytes)
 }
@@ -124,5 +143,15 @@ mod tests {
             let error = root.read(name).unwrap_err().to_string();
             assert!(error.contains(why), "{error}");
         }
+    }
+
+    #[test]
+    fn how_long_a_file_may_be_is_the_readers_choice() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::new(directory.path());
+        fs::write(directory.path().join("text"), "1234\n").unwrap();
+        let read = |longest| root.read_up_to("/text", longest);
+        assert_eq!(read(5).unwrap().as_deref(), Some("1234"));
+        assert!(read(4).is_err());
     }
 }

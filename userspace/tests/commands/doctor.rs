@@ -645,15 +645,36 @@ fn rocm_and_pytorch_on_the_disk() {
     assert_finds(&tree, "pytorch", "warning", "for CUDA 12.4");
     tree.write(&format!("{torch}/version.py"), "__version__ = '2.5.1+cpu'");
     assert_finds(&tree, "pytorch", "note", "for the CPU");
+    // AMD's beside the distribution's.
+    let tree = healthy();
+    let debians = "Package: libamdhip64-5\nStatus: install ok installed\nVersion: 5.7.1-5";
+    tree.write("/var/lib/dpkg/status", debians);
+    assert_finds(
+        &tree,
+        "rocm",
+        "note",
+        "several: /opt/rocm-6.2.4 6.2.4-98, libamdhip64-5 5.7.1-5",
+    );
+    let amds = "Package: rocm-core6.2.4\nStatus: install ok installed\nVersion: 6.2.4.60204-139";
+    tree.write("/var/lib/dpkg/status", amds);
+    assert_finds(&tree, "rocm", "good", "rocm-core6.2.4 6.2.4.60204-139");
     let tree = Tree::new();
     user(&tree);
-    assert_finds(&tree, "rocm", "note", "no ROCm");
+    assert_finds(&tree, "rocm", "note", "no ROCm is where it was looked");
     assert_finds(&tree, "pytorch", "note", "no PyTorch");
     tree.write(
         "/var/lib/dpkg/status",
         "Package: libhsa-runtime64-1\nStatus: install ok installed\nVersion: 6.1.2-3\n\nPackage: bash\n",
     );
     assert_finds(&tree, "rocm", "good", "libhsa-runtime64-1 6.1.2-3");
+    // As long as the list of a large system.
+    let others = "Package: bash\nStatus: install ok installed\nVersion: 5.2\n\n".repeat(40_000);
+    let status = format!("{others}Package: hsa-rocr\nStatus: install ok installed\nVersion: 1.14");
+    tree.write("/var/lib/dpkg/status", &status);
+    assert_finds(&tree, "rocm", "good", "hsa-rocr 1.14");
+    tree.remove("/var/lib/dpkg/status");
+    fs::create_dir(tree.path("/var/lib/dpkg/status")).unwrap();
+    assert_finds(&tree, "rocm", "skipped", "dpkg/status");
     assert!(
         tree.run(&["doctor"]).out.contains("none outside home"),
         "{tree:?}",

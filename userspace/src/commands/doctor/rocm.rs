@@ -27,7 +27,7 @@ const PYTORCH: Check = Check {
 };
 
 pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
-    let mut findings = vec![versions(patient)];
+    let mut findings = versions(patient);
     for (directory, targets) in rocm::rocblas(patient.root) {
         findings.extend(kernels(patient, &directory, &targets));
     }
@@ -52,21 +52,33 @@ pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
     findings
 }
 
-fn versions(patient: &Patient) -> Finding {
-    let installed = rocm::installed(patient.root);
+fn versions(patient: &Patient) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut installed = Vec::new();
+    for read in [rocm::of_amd(patient.root), rocm::packages(patient.root)] {
+        match read {
+            Ok(found) => installed.extend(found),
+            Err(error) => findings.push(ROCM.skipped(error.to_string())),
+        }
+    }
     if installed.is_empty() {
-        return ROCM.note("no ROCm was found on the disk");
+        if findings.is_empty() {
+            findings.push(ROCM.note("no ROCm is where it was looked: /opt and dpkg's list"));
+        }
+        return findings;
     }
     let list: Vec<String> = installed
         .iter()
         .map(|one| format!("{} {}", one.what, one.version))
         .collect();
     let of_amd = installed.iter().filter(|one| one.what.starts_with('/'));
-    if of_amd.count() > 1 {
+    let of_distribution = installed.iter().any(|one| one.distributions);
+    findings.push(if of_amd.count() + usize::from(of_distribution) > 1 {
         ROCM.note(format!("several: {}", list.join(", ")))
     } else {
         ROCM.good(list.join(", "))
-    }
+    });
+    findings
 }
 
 fn built_for(pytorch: &PyTorch) -> Finding {
