@@ -14,6 +14,8 @@ const OPT: &str = "/opt";
 const DPKG_STATUS: &str = "/var/lib/dpkg/status";
 /// Where a prefix has the kernels of rocBLAS.
 const ROCBLAS: &str = "lib/rocblas/library";
+/// Where Fedora has them.
+const FEDORA_ROCBLAS: &str = "/usr/lib64/rocblas/library";
 /// Where Debian has them, below a directory that is named for the version.
 const DEBIAN_ROCBLAS: &str = "/usr/lib/x86_64-linux-gnu/rocblas";
 
@@ -31,7 +33,15 @@ const DEBIANS_PACKAGES: [&str; 4] = [
     "librocblas",
 ];
 
-/// The most directories of a home that are looked into for Python's virtual environments.
+/// Where the system has the directories of Python's packages; `lib64` is Fedora's.
+const SYSTEM_LIBRARIES: [&str; 4] = [
+    "/usr/lib",
+    "/usr/lib64",
+    "/usr/local/lib",
+    "/usr/local/lib64",
+];
+
+/// The most directories below those of a home that are looked into for Python's virtual environments.
 const MOST_DIRECTORIES: usize = 2000;
 
 /// Something that is installed.
@@ -94,6 +104,7 @@ pub fn rocblas(root: &Root) -> Vec<(String, BTreeSet<String>)> {
         .into_iter()
         .map(|prefix| format!("{prefix}/{ROCBLAS}"))
         .chain(debian.map(|version| format!("{DEBIAN_ROCBLAS}/{version}/library")))
+        .chain([FEDORA_ROCBLAS.to_owned()])
         .filter_map(|directory| Some((directory.clone(), targets(root, &directory)?)))
         .collect()
 }
@@ -105,7 +116,7 @@ pub fn rocblas_of(root: &Root, pytorch: &PyTorch) -> Option<BTreeSet<String>> {
 
 /// Every PyTorch of the system, and of virtual environments near the top of a home directory.
 pub fn pytorches(root: &Root, home: Option<&str>) -> Vec<PyTorch> {
-    let mut libraries = vec!["/usr/lib".to_owned(), "/usr/local/lib".to_owned()];
+    let mut libraries: Vec<String> = SYSTEM_LIBRARIES.map(str::to_owned).to_vec();
     let below = |directory: &str| -> Vec<String> {
         let names = root.list(directory).into_iter();
         names.map(|name| format!("{directory}/{name}")).collect()

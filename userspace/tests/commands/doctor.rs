@@ -645,6 +645,25 @@ fn rocm_and_pytorch_on_the_disk() {
     assert_finds(&tree, "pytorch", "warning", "for CUDA 12.4");
     tree.write(&format!("{torch}/version.py"), "__version__ = '2.5.1+cpu'");
     assert_finds(&tree, "pytorch", "note", "for the CPU");
+    // Where Fedora has them.
+    let tree = Tree::new();
+    user(&tree);
+    tree.gpu(BDF, "0x731f", [10, 1, 10])
+        .write("/usr/lib64/rocblas/library/Kernels_gfx1010.hsaco", "");
+    assert_finds(
+        &tree,
+        "rocblas",
+        "good",
+        "/usr/lib64/rocblas/library has kernels for gfx1010",
+    );
+    for library in ["/usr/lib64", "/usr/local/lib64"] {
+        let torch = format!("{library}/python3.13/site-packages/torch");
+        tree.write(
+            &format!("{torch}/version.py"),
+            "__version__ = '2.5.0'\nhip = '6.2'",
+        );
+        assert_finds(&tree, "pytorch", "good", &torch);
+    }
     // AMD's beside the distribution's.
     let tree = healthy();
     let debians = "Package: libamdhip64-5\nStatus: install ok installed\nVersion: 5.7.1-5";
