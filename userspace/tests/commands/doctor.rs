@@ -755,6 +755,10 @@ const PRIVATE: [&str; 18] = [
 fn plant(tree: &Tree) {
     let gid = fs::metadata(tree.path("/dev/kfd")).unwrap().gid();
     let torch = "/home/ann/Secret Work/lib/python3.12/site-packages/torch";
+    // An image of an older boot loader, whose directory is named for the machine.
+    let image = crate::cpio::archive(&[("lib/amdgpu.ko", "")]);
+    let machine = "5b8a7f6e5d4c3b2a190817263544aabb";
+    tree.bytes(&format!("/boot/{machine}/{RELEASE}/initrd"), &image);
     let version = "__version__ = '2.5.1'\ncuda: Optional[str] = '12.4'";
     let gpu = format!("/sys/bus/pci/devices/{BDF}");
     tree.write("/proc/sys/kernel/hostname", "annsbox")
@@ -832,6 +836,7 @@ fn a_report_tells_much_and_nothing_private() {
     for told in [
         "command line: amdgpu.noretry=0 (and 3 other words)",
         "7.2.12+test",
+        "/boot/<id>/7.2.12+test/initrd, read",
         "Navi10",
         "noretry=-1",
         "\"verdict\": \"not-in-effect\"",

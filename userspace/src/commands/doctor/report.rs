@@ -89,13 +89,17 @@ fn doctor(examination: &Examination, redactor: &Redactor) -> String {
             .findings
             .iter()
             .map(|finding| Finding {
+                check: finding.check,
+                outcome: finding.outcome,
                 found: redactor.redact(&finding.found),
+                why: redactor.redact(&finding.why).into(),
                 mend: finding
                     .mend
                     .iter()
                     .map(|step| redactor.redact(step))
                     .collect(),
-                ..finding.clone()
+                source: redactor.redact(&finding.source).into(),
+                private: Vec::new(),
             })
             .collect(),
     };
