@@ -3,19 +3,27 @@
 //! Takes out of a text what is private: the names of the machine and its users, what lies in their
 //! home directories, and whatever identifies this very machine.
 
-use crate::accounts;
+use crate::accounts::{self, User};
 use crate::root::Root;
 use crate::shell;
 use crate::sysfs::identity;
 
-/// The first number of accounts and groups of people, as `login.defs` has it nearly everywhere.
+/// The first number of accounts of people, as `login.defs` has it nearly everywhere. Directories of a
+/// network begin anywhere above.
 const FIRST_PERSON: u32 = 1000;
-/// Above them are those that systems make up, `nobody` among them.
-const LAST_PERSON: u32 = 60_000;
+/// The same on older systems, whose people still have them where they were kept. Newer ones count down
+/// to here for their services, whose full names are words such as "for".
+const FIRST_PERSON_ONCE: u32 = 500;
+/// `nobody` and `nogroup`.
+const NOBODY: u32 = 65_534;
 
 /// The fewest characters of a part of somebody's name that is looked for: shorter ones are in
 /// everything.
 const SHORTEST: usize = 3;
+
+/// The fewest characters of a serial number and the like that is looked for: firmware has them as "1"
+/// and "None".
+const SHORTEST_IDENTIFIER: usize = 6;
 
 /// The fewest hexadecimal digits in a row that count as an identifier.
 const IDENTIFIER: usize = 16;
@@ -30,8 +38,13 @@ pub struct Redactor {
 }
 
 impl Redactor {
-    /// Learns what is private on the system, and these phrases beside.
-    pub fn of(root: &Root, phrases: impl IntoIterator<Item = String>) -> Self {
+    /// Learns what is private on the system, and beside that one user, whatever the number, and these
+    /// phrases.
+    pub fn of(
+        root: &Root,
+        subject: Option<&User>,
+        phrases: impl IntoIterator<Item = String>,
+    ) -> Self {
         let mut homes = vec!["/root".to_owned(), "/home".to_owned()];
         let mut private = Vec::new();
         let mut hide = |phrase: &str, as_what| {
@@ -40,24 +53,28 @@ impl Redactor {
                 private.push((phrase.to_owned(), as_what));
             }
         };
+        let subject = subject.filter(|user| user.uid != 0);
         for user in accounts::users(root) {
-            if (FIRST_PERSON..LAST_PERSON).contains(&user.uid) {
-                hide(&user.name, "<user>");
-                // A name, a room, telephones.
-                for part in user.full_name.split(',') {
-                    let whole = std::iter::once(part);
-                    let long = whole
-                        .chain(part.split(' '))
-                        .filter(|name| name.len() >= SHORTEST);
-                    long.for_each(|name| hide(name, "<user>"));
-                }
-                if user.home.trim_matches('/').contains('/') {
-                    homes.push(user.home.trim_end_matches('/').to_owned());
-                }
+            let is_subject = subject == Some(&user);
+            let is_person = is_subject || may_be_person(user.uid, FIRST_PERSON);
+            if !is_person && !may_be_person(user.uid, FIRST_PERSON_ONCE) {
+                continue;
+            }
+            hide(&user.name, "<user>");
+            // A name, a room, telephones.
+            for part in user.full_name.split(',') {
+                let words = part.split(' ').filter(|_| is_person);
+                let names = std::iter::once(part).chain(words);
+                let long = names.filter(|name| name.len() >= SHORTEST);
+                long.for_each(|name| hide(name, "<user>"));
+            }
+            let home = user.home.trim_end_matches('/');
+            if home.trim_matches('/').contains('/') || is_subject && !home.is_empty() {
+                homes.push(home.to_owned());
             }
         }
         for (name, gid) in accounts::group_names(root) {
-            if (FIRST_PERSON..LAST_PERSON).contains(&gid) {
+            if may_be_person(gid, FIRST_PERSON) {
                 hide(&name, "<group>");
             }
         }
@@ -69,7 +86,8 @@ impl Redactor {
                 hide(&id, "<id>");
             }
         }
-        for id in identity::identifiers(root) {
+        let long = |id: &String| id.len() >= SHORTEST_IDENTIFIER;
+        for id in identity::identifiers(root).into_iter().filter(long) {
             hide(&id, "<id>");
         }
         for phrase in phrases {
@@ -159,6 +177,11 @@ fn identifier(text: &str) -> Option<(usize, &'static str)> {
     (digits >= IDENTIFIER || pairs >= 5).then_some((run.len(), "<id>"))
 }
 
+/// Whether an account or a group with this number can be a person's, when theirs begin there.
+fn may_be_person(number: u32, first: u32) -> bool {
+    number >= first && number != NOBODY
+}
+
 fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
@@ -229,6 +252,54 @@ mod tests {
         ] {
             assert_eq!(redactor().redact(text), left);
         }
+    }
+
+    /// A system with these files.
+    fn learnt(files: &[(&str, &str)], subject: Option<&str>) -> Redactor {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::new(directory.path());
+        for (path, text) in files {
+            let path = root.path(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let users = accounts::users(&root);
+        let subject = users
+            .iter()
+            .find(|user| Some(user.name.as_str()) == subject);
+        Redactor::of(&root, subject, ["Key of Ann".to_owned()])
+    }
+
+    #[test]
+    fn people_are_told_from_services_and_the_subject_is_always_one() {
+        let passwd = "root:x:0:0:root:/root:/bin/sh\n\
+            alice:x:501:501:Alice Liddell:/Users/alice:/bin/sh\n\
+            polkitd:x:991:991:User for polkitd:/:/usr/sbin/nologin\n\
+            bob:x:70000:70000:Robert Roe,Room 7:/data/bob:/bin/sh\n\
+            runner:x:300:300:Jane Doe:/runner:/bin/sh\n\
+            nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
+        let group = "render:x:992:alice\nacme:x:1500:bob\nnogroup:x:65534:\n";
+        let files = [("/etc/passwd", passwd), ("/etc/group", group)];
+        let text = "alice, Alice Liddell, /Users/alice/x; bob, Roe, /data/bob/x; runner, Doe, \
+            /runner/x; render, acme, nogroup; nobody; a reason for it; Key of Ann; root";
+        let left =
+            "<user>, <user>, <home>; <user>, <user>, <home>; runner, Doe, /runner/x; render, \
+            <group>, nogroup; nobody; a reason for it; <name>; root";
+        assert_eq!(learnt(&files, None).redact(text), left);
+        assert_eq!(learnt(&files, Some("root")).redact(text), left);
+        let subject = left.replace("runner, Doe, /runner/x", "<user>, <user>, <home>");
+        assert_eq!(learnt(&files, Some("runner")).redact(text), subject);
+    }
+
+    #[test]
+    fn serial_numbers_that_are_none_take_nothing_away() {
+        let files = [
+            ("/sys/class/dmi/id/product_serial", "1"),
+            ("/sys/class/dmi/id/board_serial", "None"),
+            ("/sys/class/dmi/id/chassis_serial", "SER1AL"),
+        ];
+        let text = "noretry=1 None SER1AL";
+        assert_eq!(learnt(&files, None).redact(text), "noretry=1 None <id>");
     }
 
     proptest! {

@@ -751,6 +751,13 @@ const PRIVATE: [&str; 18] = [
     "/home/",
 ];
 
+/// A reason of rmcp's with all in it that is known to be private wherever it stands.
+const REASON: &str =
+    "no such thing at annsbox.example.org or annsbox, of ann (Ann Smithers), bobby and \
+    acme, in 5b8a7f6e5d4c3b2a190817263544aabb: SER1AL42, 4c4c4544-0038-4d10-8051-b1c04f4a3132, \
+    aa:bb:cc:dd:ee:01, deadbeefcafef00d, UUID=d3adb33f-1111-2222-3333-444455556666, \
+    /home/ann/secretproject/topsecret, /srv/people/bobby/intranet";
+
 /// Puts what is private wherever doctor looks, and where it does not.
 fn plant(tree: &Tree) {
     let gid = fs::metadata(tree.path("/dev/kfd")).unwrap().gid();
@@ -767,7 +774,7 @@ fn plant(tree: &Tree) {
         .write("/etc/machine-id", "5b8a7f6e5d4c3b2a190817263544aabb")
         .write(
             "/proc/cmdline",
-            "root=UUID=d3adb33f-1111-2222-3333-444455556666 user=ann amdgpu.noretry=0 ip=intranet",
+            "root=UUID=d3adb33f-1111-2222-3333-444455556666 user=ann amdgpu.noretry=0 ip=intranet nomodeset module_blacklist=x",
         )
         .write("/sys/class/dmi/id/product_serial", "SER1AL42")
         .write("/sys/class/dmi/id/product_uuid", "4c4c4544-0038-4d10-8051-b1c04f4a3132")
@@ -795,7 +802,7 @@ fn plant(tree: &Tree) {
         .remove("/etc/modprobe.d/rmcp.conf")
         .write("/etc/dkms/framework.conf", "mok_certificate=/srv/people/bobby/topsecret.der")
         .guard(BDF, "state", "refused")
-        .guard(BDF, "reason", "no such thing at annsbox in 5b8a7f6e5d4c3b2a190817263544aabb")
+        .guard(BDF, "reason", REASON)
         .write("/sys/module/amdgpu/parameters/virtual_display", "aa:bb:cc:dd:ee:01")
         .write("/sys/kernel/security/lockdown", "none [integrity] confidentiality");
     mode(tree, "/dev/kfd", 0o600);
@@ -834,13 +841,15 @@ fn a_report_tells_much_and_nothing_private() {
         assert!(!leaks, "{private}: {report}");
     }
     for told in [
-        "command line: amdgpu.noretry=0 (and 3 other words)",
+        "command line: amdgpu.noretry=0 nomodeset module_blacklist=x (and 3 other words)",
         "7.2.12+test",
         "/boot/<id>/7.2.12+test/initrd, read",
         "Navi10",
         "noretry=-1",
         "\"verdict\": \"not-in-effect\"",
         "ERROR    gpu ",
+        "no such thing at <host> or <host>, of <user> (<user>), <user> and <group>, in <id>: <id>, \
+         <id>, <id>, <id>, UUID=<id>, <home>, <home>",
         "== status",
     ] {
         assert!(report.contains(told), "{told}: {report}");

@@ -14,7 +14,7 @@ use anyhow::Result;
 use std::path::Path;
 
 /// How the words of a kernel command line start that bear on a GPU or a module.
-const COMMAND_LINE: [&str; 9] = [
+const COMMAND_LINE: [&str; 11] = [
     "amdgpu.",
     "rmcp.",
     "iommu=",
@@ -23,13 +23,15 @@ const COMMAND_LINE: [&str; 9] = [
     "lockdown=",
     "module.sig_enforce",
     "modprobe.blacklist=",
+    "module_blacklist=",
+    "nomodeset",
     "pci=",
 ];
 
 /// Writes the report.
 pub(super) fn write(patient: &Patient, examination: &Examination, path: &Path) -> Result<()> {
     let private = examination.findings.iter().flat_map(|f| f.private.clone());
-    let redactor = Redactor::of(patient.root, private);
+    let redactor = Redactor::of(patient.root, patient.user.as_ref().ok(), private);
     let text = text(patient, examination, &redactor);
     steps::write_atomically(path, text.as_bytes(), 0o644)
 }
