@@ -11,7 +11,7 @@ use crate::root::Root;
 use crate::sysfs::amdgpu;
 use crate::sysfs::debugfs::Registers;
 use crate::sysfs::discovery::{self, Block};
-use crate::sysfs::kprobes::{self, Kprobe};
+use crate::sysfs::kprobes;
 use crate::sysfs::pci;
 use anyhow::{anyhow, ensure, Context, Result};
 use std::collections::BTreeMap;
@@ -155,13 +155,26 @@ impl Sources<'_> {
     /// When it could not be read, with the reason.
     pub fn kprobe(&self, wanted: Option<Mtype>) -> Result<Evidence> {
         for function in DECIDES_MTYPE {
-            if let Some(kprobe) = kprobes::find(self.root, function)? {
-                return Ok(Evidence {
-                    agrees: wanted.map(|_| kprobe == Kprobe::On),
-                    detail: format!("the kprobe on {function} {}", kprobe.words()),
-                    ..Evidence::default()
-                });
-            }
+            let found = kprobes::find(self.root, function)?;
+            let Some(worst) = found
+                .iter()
+                .find(|kprobe| !kprobe.is_on())
+                .or(found.first())
+            else {
+                continue;
+            };
+            let on = found.iter().filter(|kprobe| kprobe.is_on()).count();
+            let (agrees, one) = match found.len() {
+                all if on == all => (Some(true), "the kprobe"),
+                _ if on == 0 => (Some(false), "the kprobe"),
+                // Which of them is rmcp's, the kernel does not say.
+                _ => (None, "one of several kprobes"),
+            };
+            return Ok(Evidence {
+                agrees: agrees.filter(|_| wanted.is_some()),
+                detail: format!("{one} on {function} {}", worst.words()),
+                ..Evidence::default()
+            });
         }
         Ok(Evidence {
             agrees: wanted.map(|_| false),

@@ -11,6 +11,8 @@ use anyhow::Result;
 pub enum Kprobe {
     /// It is.
     On,
+    /// It is by the list; whether all are switched off cannot be read.
+    OnByList,
     /// It alone is switched off, or its function is gone.
     Disabled,
     /// All kprobes are switched off.
@@ -20,10 +22,18 @@ pub enum Kprobe {
 }
 
 impl Kprobe {
+    /// Whether it is called, as far as can be seen.
+    pub fn is_on(self) -> bool {
+        matches!(self, Self::On | Self::OnByList)
+    }
+
     /// What that means, and what to type where it is not called.
     pub fn words(self) -> &'static str {
         match self {
             Self::On => "is on",
+            Self::OnByList => {
+                "is on by the kernel's list; whether all kprobes are switched off cannot be read"
+            }
             Self::Disabled => "is disabled",
             Self::AllOff => {
                 "is switched off with all others: 'echo 1 >/sys/kernel/debug/kprobes/enabled'"
@@ -33,39 +43,44 @@ impl Kprobe {
     }
 }
 
-/// The kprobe on a function of amdgpu, or `None`. Whose it is, the kernel does not say.
+/// The kprobes on a function of amdgpu, none when there is none. Whose they are, the kernel does not
+/// say.
 ///
 /// # Errors
 ///
-/// When debugfs cannot be read, with the reason.
-pub fn find(root: &Root, function: &str) -> Result<Option<Kprobe>> {
+/// When the list cannot be read, with the reason.
+pub fn find(root: &Root, function: &str) -> Result<Vec<Kprobe>> {
     let list = debugfs::text(root, "kprobes/list")?;
-    let mut found = list.lines().filter_map(|line| flags(line, function));
-    let Some(flags) = found.next() else {
-        return Ok(None);
-    };
-    let off = |text: &str| text.trim_end() == "0";
+    // A locked-down kernel opens the list, which nobody may write, and not this switch.
+    let enabled = debugfs::text(root, "kprobes/enabled").ok();
     let ftrace = root.read("/proc/sys/kernel/ftrace_enabled")?;
-    Ok(Some(
+    let off = |text: &str| text.trim_end() == "0";
+    let found = list.lines().filter_map(|line| flags(line, function));
+    let kprobe = |flags: &str| {
         if flags.contains("[DISABLED]") || flags.contains("[GONE]") {
             Kprobe::Disabled
-        } else if off(&debugfs::text(root, "kprobes/enabled")?) {
+        } else if enabled.as_deref().is_some_and(off) {
             Kprobe::AllOff
         } else if flags.contains("[FTRACE]") && ftrace.as_deref().is_some_and(off) {
             Kprobe::FtraceOff
-        } else {
+        } else if enabled.is_some() {
             Kprobe::On
-        },
-    ))
+        } else {
+            Kprobe::OnByList
+        }
+    };
+    Ok(found.map(kprobe).collect())
 }
 
 /// The flags of a kprobe on this function of amdgpu, from a line such as
-/// `ffffffffc0a01234  k  gmc_v10_0_hw_init+0x4  amdgpu [FTRACE]` (`report_probe`).
+/// `ffffffffc0a01234  k  gmc_v10_0_hw_init+0x4  amdgpu [FTRACE]` (`report_probe`). One of kind `r`
+/// waits for the function's end, and is no such one.
 fn flags<'a>(line: &'a str, function: &str) -> Option<&'a str> {
     let mut words = line.split_whitespace();
-    let (_address, _kind, place) = (words.next()?, words.next()?, words.next()?);
+    let (_address, kind, place) = (words.next()?, words.next()?, words.next()?);
     let (name, _offset) = place.split_once("+0x")?;
-    (name == function && words.next() == Some("amdgpu")).then(|| words.next().unwrap_or_default())
+    let ours = kind == "k" && name == function && words.next() == Some("amdgpu");
+    ours.then(|| words.next().unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -81,7 +96,13 @@ mod tests {
         assert_eq!(flags(line, FUNCTION), Some("[DISABLED][FTRACE]"));
         let bare = "ffffffffc0a01234  k  gmc_v10_0_get_vm_pte+0x0  amdgpu ";
         assert_eq!(flags(bare, FUNCTION), Some(""));
-        for other in ["", "a b", "gmc_v10_0_get_vm_pte+0x4 k x amdgpu"] {
+        let at_the_end = line.replace("  k  ", "  r  ");
+        for other in [
+            "",
+            "a b",
+            "gmc_v10_0_get_vm_pte+0x4 k x amdgpu",
+            &at_the_end,
+        ] {
             assert_eq!(flags(other, FUNCTION), None, "{other}");
         }
         assert_eq!(flags(&line.replace("amdgpu", "other"), FUNCTION), None);

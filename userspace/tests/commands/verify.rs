@@ -7,6 +7,10 @@ use crate::support::{Outcome, Tree};
 use proptest::prelude::*;
 use serde_json::Value;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
 
 const BDF: &str = "0000:01:00.0";
 const SECOND: &str = "0000:02:00.0";
@@ -257,22 +261,52 @@ fn the_graphics_block_is_let_go_after_it_was_held() {
     assert_eq!(fs::read(&gfxoff).unwrap(), 1_u32.to_ne_bytes());
 
     // What cannot be held, nor be seen to be on, is not read.
+    let not_read = |why: &str| {
+        for source in ["GCVM registers", "MMVM registers"] {
+            assert_check(&tree, "noretry", source, "not-read", why);
+        }
+    };
     fs::remove_file(&gfxoff).unwrap();
-    assert_check(
-        &tree,
-        "noretry",
-        "GCVM registers",
-        "not-read",
-        "amdgpu_gfxoff",
-    );
+    not_read("there is no /sys/kernel/debug/dri/0/amdgpu_gfxoff");
     fs::create_dir(&gfxoff).unwrap();
-    assert_check(
-        &tree,
-        "noretry",
-        "GCVM registers",
-        "not-read",
-        "amdgpu_gfxoff",
-    );
+    not_read("it is not a regular file");
+}
+
+/// Lockdown lets the state of GFXOFF be read, and not be changed.
+#[test]
+fn where_gfxoff_cannot_be_held_off_registers_are_read_unless_it_is_in_use() {
+    let tree = confirmed();
+    let gfxoff = tree.debugfs(BDF, "amdgpu_gfxoff");
+    let mode =
+        |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    // As another user than root, for whom there are permissions, and who need not get at the checkout.
+    mode(&tree.path("/"), 0o755);
+    let program = tree.path("/rmcp-kctl");
+    fs::copy(env!("CARGO_BIN_EXE_rmcp-kctl"), &program).unwrap();
+    for (state, code, outcome) in [(0_u32, 0, "confirmed"), (1, 4, "not read")] {
+        fs::remove_file(&gfxoff).unwrap();
+        fs::write(&gfxoff, state.to_ne_bytes()).unwrap();
+        mode(&gfxoff, 0o444);
+        let mut command = Command::new(&program);
+        command.arg("--root").arg(tree.path("/")).arg("verify");
+        if rustix::process::getuid().is_root() {
+            command.uid(65_534);
+        }
+        let seen = command.output().unwrap();
+        let out = String::from_utf8(seen.stdout).unwrap();
+        assert_eq!(seen.status.code(), Some(code), "{out}");
+        for source in ["GCVM", "MMVM"] {
+            let line = format!("    {source} registers {outcome:<13} ");
+            assert!(out.contains(&line), "{line}: {out}");
+        }
+        let why = "GFXOFF may have switched the graphics block";
+        assert_eq!(
+            out.matches(why).count(),
+            if state == 1 { 2 } else { 0 },
+            "{out}"
+        );
+        assert_eq!(fs::read(&gfxoff).unwrap(), state.to_ne_bytes());
+    }
 }
 
 #[test]
@@ -296,6 +330,35 @@ fn a_gpu_that_sleeps_is_not_woken() {
         tree.write(&file, "active");
         assert_eq!(verify(&tree).code, 0);
     }
+}
+
+#[test]
+fn of_several_probes_all_must_be_on() {
+    let disabled = PROBE.replace("[FTRACE]", "[DISABLED][FTRACE]");
+    for (first, second, outcome, detail) in [
+        (PROBE, PROBE, "confirmed", "is on"),
+        (PROBE, &disabled, "says-nothing", "one of several kprobes"),
+        (&disabled, PROBE, "says-nothing", "is disabled"),
+        (&disabled, &disabled, "contradicted", "is disabled"),
+    ] {
+        let tree = confirmed();
+        tree.write(&format!("{KPROBES}/list"), &format!("{first}\n{second}"));
+        assert_check(&tree, "mtype_cc", "kprobes", outcome, detail);
+    }
+}
+
+/// A locked-down kernel does not open the switch, which could be written.
+#[test]
+fn where_the_switch_of_all_probes_is_closed_the_list_is_evidence() {
+    let tree = confirmed();
+    let switch = format!("{KPROBES}/enabled");
+    fs::remove_file(tree.path(&switch)).unwrap();
+    fs::create_dir(tree.path(&switch)).unwrap();
+    assert_check(&tree, "mtype_cc", "kprobes", "confirmed", "cannot be read");
+    assert_eq!(verify(&tree).code, 0);
+    let list = PROBE.replace("[FTRACE]", "[DISABLED][FTRACE]");
+    tree.write(&format!("{KPROBES}/list"), &list);
+    assert_check(&tree, "mtype_cc", "kprobes", "contradicted", "is disabled");
 }
 
 #[test]
@@ -326,6 +389,10 @@ fn probes_that_are_off_contradict() {
         assert_check(&tree, "mtype_cc", "kprobes", "contradicted", detail);
         assert_eq!(verify(&tree).code, 2);
     }
+    // One that waits for the function's end is none that could change its arguments.
+    let tree = confirmed();
+    tree.write(&list, &PROBE.replace("  k  ", "  r  "));
+    assert_check(&tree, "mtype_cc", "kprobes", "contradicted", "no kprobe");
     // One that does not rest on ftrace.
     let tree = confirmed();
     tree.write(&list, &format!("x  k  {function}+0x4  amdgpu "))

@@ -190,7 +190,10 @@ pub(super) fn under_lockdown(vm: &mut Vm) -> Result<()> {
         "page table",
         "confirmed",
         "mapped as CC is NC",
-    )
+    )?;
+    // The list of kprobes is read, and their switch is not.
+    let seen = verify(vm, "", "", 0)?;
+    expect(&seen, "mtype_cc", "kprobes", "confirmed", "cannot be read")
 }
 
 /// Runs `verify` with a command before it and arguments after it; it must end so.
