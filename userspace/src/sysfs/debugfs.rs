@@ -58,8 +58,8 @@ fn refused(root: &Root, path: &str, error: &io::Error) -> anyhow::Error {
 /// The registers of a GPU. While this lives, its graphics block is kept from being switched off
 /// (GFXOFF), when it would not answer.
 ///
-/// They are read through `amdgpu_regs`, which a locked-down kernel still opens for reading, and not
-/// `amdgpu_regs2`, whose ioctl makes that kernel refuse it (`debugfs_locked_down`).
+/// They are read through `amdgpu_regs`, which a locked-down Linux 7.2.12 still opens for reading, and
+/// not `amdgpu_regs2`, whose ioctl makes that kernel refuse it (`debugfs_locked_down`).
 #[derive(Debug)]
 pub struct Registers {
     file: File,

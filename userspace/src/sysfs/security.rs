@@ -39,10 +39,10 @@ impl Lockdown {
             .find(|level| level.to_string() == word)
     }
 
-    /// Whether debugfs refuses to open a file that knows ioctl or mmap, such as `amdgpu_regs2`.
-    /// One that only knows read, such as `amdgpu_regs`, is opened for reading at every level
-    /// (`fs/debugfs/file.c`, `debugfs_locked_down`).
-    pub fn closes_debugfs_ioctl(self) -> bool {
+    /// Whether debugfs refuses to open a file for writing, and one that could be written or knows
+    /// ioctl or mmap, such as `amdgpu_regs2`, at all. In Linux 7.2.12 one that only knows read, such as
+    /// `amdgpu_regs`, is opened at every level (`fs/debugfs/file.c`, `debugfs_locked_down`).
+    pub fn restricts_debugfs(self) -> bool {
         self >= Self::Integrity
     }
 }

@@ -14,9 +14,11 @@ const SECURE_BOOT: Check = Check {
 
 const LOCKDOWN: Check = Check {
     name: "lockdown",
-    why: "a locked-down kernel does not open debugfs files that know ioctl, such as amdgpu_regs2; \
-          amdgpu_regs, which only knows read, it opens for reading",
-    source: "fs/debugfs/file.c, debugfs_locked_down; amdgpu_debugfs.c",
+    why:
+        "verify reads registers through debugfs, of which a locked-down kernel opens little: Linux \
+          7.2 opens amdgpu_regs for reading, and does not let GFXOFF be held off meanwhile; later \
+          kernels may not open it",
+    source: "Linux 7.2, fs/debugfs/file.c, debugfs_locked_down; amdgpu_debugfs.c",
 };
 
 pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
@@ -59,8 +61,8 @@ pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
 fn lockdown(machine: &Machine) -> Finding {
     match machine.lockdown {
         None => LOCKDOWN.skipped("the kernel does not show its lockdown (securityfs)"),
-        Some(level) if level.closes_debugfs_ioctl() => LOCKDOWN.note(format!(
-            "lockdown is {level}: verify reads registers through amdgpu_regs, not amdgpu_regs2"
+        Some(level) if level.restricts_debugfs() => LOCKDOWN.note(format!(
+            "lockdown is {level}: verify may not be able to read the registers, and says so then"
         )),
         Some(level) => LOCKDOWN.good(format!("lockdown is {level}")),
     }
