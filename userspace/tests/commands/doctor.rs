@@ -574,9 +574,10 @@ fn variables_matter_by_their_values_wherever_they_are_set() {
         ("HSA_DISABLE_CACHE=1", "warning"),
         ("OPENCL_USE_NC_MEMORY_POLICY=0", "warning"),
         ("HIP_FORCE_DEV_KERNARG=1", "warning"),
-        ("HIP_VISIBLE_DEVICES=", "warning"),
+        ("HIP_VISIBLE_DEVICES=-1", "warning"),
         ("ROCR_VISIBLE_DEVICES=-1", "warning"),
-        ("CUDA_VISIBLE_DEVICES=''", "warning"),
+        ("ROCR_VISIBLE_DEVICES=", "warning"),
+        ("CUDA_VISIBLE_DEVICES='-1,0'", "warning"),
         ("HSA_XNACK=0", "note"),
         ("HSA_USE_SVM=0", "note"),
         ("HIP_HOST_COHERENT=0", "note"),
@@ -603,6 +604,9 @@ fn variables_matter_by_their_values_wherever_they_are_set() {
         "HSA_FORCE_FINE_GRAIN_PCIE=0",
         "HSA_USE_SVM=1",
         "HIP_VISIBLE_DEVICES=0,1",
+        // HIP takes an empty list for none.
+        "HIP_VISIBLE_DEVICES=",
+        "CUDA_VISIBLE_DEVICES=''",
         "#HSA_DISABLE_CACHE=1",
         "MY_HSA_XNACK=1",
     ] {

@@ -35,8 +35,10 @@ enum When {
     On,
     /// 0.
     Off,
-    /// Empty, or -1.
+    /// A list that ends before it has a GPU, at -1.
     HidesAll,
+    /// The same; one that is empty, too.
+    HidesAllOrEmpty,
     /// On, where one of the GPUs is of this series.
     OnWith(&'static str),
 }
@@ -97,12 +99,12 @@ const KNOWN: [Known; 17] = [
         Outcome::Warning,
         When::HidesAll,
         "it hides every GPU",
-        "rocclr/utils/flags.hpp",
+        "rocclr/device/rocm/rocdevice.cpp, Device::init",
     ),
     known(
         "ROCR_VISIBLE_DEVICES",
         Outcome::Warning,
-        When::HidesAll,
+        When::HidesAllOrEmpty,
         "it hides every GPU",
         "ROCr, util/flag.h",
     ),
@@ -111,7 +113,7 @@ const KNOWN: [Known; 17] = [
         Outcome::Warning,
         When::HidesAll,
         "it hides every GPU, from HIP too",
-        "rocclr/utils/flags.hpp",
+        "rocclr/device/rocm/rocdevice.cpp, Device::init",
     ),
     known(
         "HSA_XNACK",
@@ -295,11 +297,14 @@ impl Known {
     fn finding(&self, patient: &Patient, variable: &Variable) -> Option<Finding> {
         let value = variable.value.as_deref().map(str::trim);
         let on = value.is_none_or(|value| !matches!(value, "" | "0"));
+        let ends_at_once =
+            |value: Option<&str>| value.is_some_and(|list| list.split(',').next() == Some("-1"));
         let matters = match self.when {
             When::Any => true,
             When::On => on,
             When::Off => value.is_none_or(|value| value == "0"),
-            When::HidesAll => matches!(value, Some("" | "-1")),
+            When::HidesAll => ends_at_once(value),
+            When::HidesAllOrEmpty => ends_at_once(value) || value == Some(""),
             When::OnWith(series) => {
                 on && patient
                     .guarded()
