@@ -553,13 +553,32 @@ fn the_override_is_judged_by_the_gpu() {
         assert_finds(&tree, "override", outcome, words);
         assert_finds(&tree, "override", outcome, "/home/ann/.bashrc:2");
     }
-    tree.write("/home/ann/.bashrc", "")
-        .write("/etc/environment.d/a.conf", &format!("{version}_1=10.3.0"));
+    // For one node of amdkfd's, the second GPU being another.
+    let tree = healthy();
+    tree.gpu("0000:02:00.0", "0x73bf", [10, 3, 0]).write(
+        "/sys/class/kfd/kfd/topology/nodes/2/properties",
+        "simd_count 80\nlocation_id 512\ngfx_target_version 100300",
+    );
+    let file = "/etc/environment.d/a.conf";
+    for (node, outcome, words) in [
+        (
+            1,
+            "error",
+            "_1=10.3.0 (/etc/environment.d/a.conf:1) runs code of another GPU on gfx1010",
+        ),
+        (2, "note", "it changes nothing"),
+        (0, "note", "node 0 is no RDNA1/RDNA2 GPU"),
+        (3, "note", "node 3 is no RDNA1/RDNA2 GPU"),
+    ] {
+        tree.write(file, &format!("{version}_{node}=10.3.0"));
+        assert_finds(&tree, "override", outcome, words);
+    }
+    fs::remove_dir_all(tree.path("/sys/class/kfd")).unwrap();
     assert_finds(
         &tree,
         "override",
         "note",
-        "_1=10.3.0 (/etc/environment.d/a.conf:1)",
+        "amdkfd does not say which GPU is node 3",
     );
     let tree = Tree::new();
     user(&tree);

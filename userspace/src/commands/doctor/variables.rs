@@ -6,6 +6,8 @@ use super::finding::{Check, Finding, Outcome};
 use super::Patient;
 use crate::environment::{Environment, Variable};
 use crate::policy::Chip;
+use crate::sysfs::kfd;
+use crate::sysfs::pci::Gpu;
 
 const OVERRIDE: Check = Check {
     name: "override",
@@ -200,7 +202,8 @@ pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
     findings.extend(unread.map(|why| ENVIRONMENT.skipped(why.clone()).private([why.clone()])));
     let before = findings.len();
     for variable in &environment.variables {
-        let of_override = is_override(&variable.name).then(|| override_finding(patient, variable));
+        let nodes = Nodes::of_override(&variable.name);
+        let of_override = nodes.map(|nodes| override_finding(patient, variable, nodes));
         let known = KNOWN.iter().filter(|known| known.name == variable.name);
         let found = known
             .filter_map(|known| known.finding(patient, variable))
@@ -222,13 +225,47 @@ pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
     findings
 }
 
-/// The variable, or the form of it for one node, which newer libraries know.
-fn is_override(name: &str) -> bool {
-    name.strip_prefix("HSA_OVERRIDE_GFX_VERSION")
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+/// Which GPUs the variable is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Nodes {
+    All,
+    /// That which amdkfd has at this number: newer libraries know this form.
+    One(u32),
 }
 
-fn override_finding(patient: &Patient, variable: &Variable) -> Finding {
+impl Nodes {
+    /// By its name; `None` for another variable.
+    fn of_override(name: &str) -> Option<Self> {
+        let rest = name.strip_prefix("HSA_OVERRIDE_GFX_VERSION")?;
+        match rest.strip_prefix('_') {
+            None => rest.is_empty().then_some(Self::All),
+            Some(node) => node.parse().ok().map(Self::One),
+        }
+    }
+
+    /// The guarded chips among them; or why there is none.
+    fn chips(self, patient: &Patient) -> Result<Vec<&'static Chip>, String> {
+        let mut gpus: Vec<(&Gpu, &Chip)> = patient.guarded().collect();
+        if gpus.is_empty() {
+            return Err(patient.no_guarded_gpu());
+        }
+        if let Self::One(number) = self {
+            let nodes = kfd::gpus(patient.root).map_err(|error| error.to_string())?;
+            if nodes.is_empty() {
+                return Err(format!("amdkfd does not say which GPU is node {number}"));
+            }
+            let node = nodes.iter().find(|node| node.number == number);
+            let bdf = node.and_then(|node| node.bdf.as_ref());
+            gpus.retain(|(gpu, _)| Some(&gpu.bdf) == bdf);
+            if gpus.is_empty() {
+                return Err(format!("node {number} is no RDNA1/RDNA2 GPU"));
+            }
+        }
+        Ok(gpus.into_iter().map(|(_, chip)| chip).collect())
+    }
+}
+
+fn override_finding(patient: &Patient, variable: &Variable, nodes: Nodes) -> Finding {
     let what = set(variable);
     let remove = || remove(variable);
     let Some(value) = &variable.value else {
@@ -241,10 +278,10 @@ fn override_finding(patient: &Patient, variable: &Variable) -> Finding {
             .warning(format!("{what} is no version such as 10.3.0"))
             .mend(remove());
     };
-    let chips: Vec<&Chip> = patient.guarded().map(|(_, chip)| chip).collect();
-    if chips.is_empty() {
-        return OVERRIDE.note(format!("{what}; {}", patient.no_guarded_gpu()));
-    }
+    let chips = match nodes.chips(patient) {
+        Ok(chips) => chips,
+        Err(why) => return OVERRIDE.note(format!("{what}; {why}")),
+    };
     let targets = |chips: &[&Chip]| {
         let targets: Vec<&str> = chips.iter().map(|chip| chip.gfx_target).collect();
         targets.join(", ")
@@ -370,10 +407,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_variable_is_for_all_nodes_or_for_one() {
+        let of = |rest: &str| Nodes::of_override(&format!("HSA_OVERRIDE_GFX_VERSION{rest}"));
+        assert_eq!((of(""), of("_1")), (Some(Nodes::All), Some(Nodes::One(1))));
+        for other in ["_", "_x", "S", "_1_2"] {
+            assert_eq!(of(other), None, "{other}");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_value_panics(text: String) {
             version(&text);
+            Nodes::of_override(&format!("HSA_OVERRIDE_GFX_VERSION_{text}"));
         }
     }
 }
