@@ -168,13 +168,28 @@ impl Machine {
         }
     }
 
-    /// Whether a kernel takes the machine owner's keys as signers of modules.
-    pub(super) fn trusts_mok(&self, config: Option<&Config>) -> bool {
+    /// Whether a kernel takes the machine owner's keys as signers of modules; `None` when that cannot
+    /// be told.
+    pub(super) fn trusts_mok(&self, config: Option<&Config>) -> Option<bool> {
         let enabled = |option| config.is_none_or(|config| config.enabled(option));
         let machine = enabled("CONFIG_INTEGRITY_MACHINE_KEYRING") && self.keys.trusted_by_machine;
-        self.secure_boot == SecureBoot::On
-            && (machine || enabled("CONFIG_INTEGRITY_PLATFORM_KEYRING"))
+        match self.secure_boot {
+            SecureBoot::On if machine => Some(true),
+            SecureBoot::On => trusts_platform(config),
+            _ => Some(false),
+        }
     }
+}
+
+/// Whether a kernel takes the keys of its keyring `.platform`, where the firmware's are, as signers of
+/// modules; `None` when that cannot be told. Linux does not: a patch does that the distributions have
+/// beside the one that locks down under Secure Boot, of which the configuration tells.
+pub(super) fn trusts_platform(config: Option<&Config>) -> Option<bool> {
+    let config = config?;
+    if !config.enabled("CONFIG_INTEGRITY_PLATFORM_KEYRING") {
+        return Some(false);
+    }
+    config.enabled(LOCKS_DOWN).then_some(true)
 }
 
 /// Options with which a kernel demands signatures always.
@@ -186,10 +201,9 @@ const ALWAYS: [&str; 3] = [
 
 /// Options with which it does so under Secure Boot (`drivers/firmware/efi/secureboot.c` of the
 /// distributions, `security/integrity/ima/ima_efi.c`).
-const UNDER_SECURE_BOOT: [&str; 2] = [
-    "CONFIG_LOCK_DOWN_IN_EFI_SECURE_BOOT",
-    "CONFIG_IMA_ARCH_POLICY",
-];
+const UNDER_SECURE_BOOT: [&str; 2] = [LOCKS_DOWN, "CONFIG_IMA_ARCH_POLICY"];
+/// That of them which is the distributions' own.
+const LOCKS_DOWN: &str = "CONFIG_LOCK_DOWN_IN_EFI_SECURE_BOOT";
 
 /// Whether a word of the kernel command line makes the kernel demand signatures.
 fn demands(word: &str) -> bool {

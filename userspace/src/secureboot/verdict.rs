@@ -2,7 +2,7 @@
 
 //! Will this machine load this module at its next boot, and if not, what to type.
 
-use super::machine::{Demand, Machine, SecureBoot};
+use super::machine::{trusts_platform, Demand, Machine, SecureBoot};
 use super::signature::{self, KeyId, SignatureError, Signer};
 use crate::dkms;
 use crate::kernel::{self, Config};
@@ -121,16 +121,37 @@ pub(super) fn decide(
             Vec::new(),
         );
     }
-    if let Some(key) = among(&keys.db) {
-        return Verdict::loads(format!("signed with {key}, which the firmware trusts"));
-    }
     let in_mok = among(&keys.mok);
-    if let (Some(key), true) = (&in_mok, machine.trusts_mok(config)) {
-        return Verdict::loads(format!("signed with {key}, which is enrolled as MOK"));
+    let trusted = [
+        (
+            among(&keys.db),
+            trusts_platform(config),
+            "the firmware trusts",
+        ),
+        (
+            in_mok.clone(),
+            machine.trusts_mok(config),
+            "is enrolled as MOK",
+        ),
+    ];
+    let of_trust = |wanted| {
+        let mut trusted = trusted.iter().filter(|(_, trusts, _)| *trusts == wanted);
+        trusted.find_map(|(key, _, whose)| {
+            Some(format!("signed with {}, which {whose}", key.as_ref()?))
+        })
+    };
+    if let Some(why) = of_trust(Some(true)) {
+        return Verdict::loads(why);
     }
     if kernels_own().is_some_and(|own| own.iter().any(|own| own.key == signed_by)) {
         return Verdict::loads(format!(
             "signed with {signed_by}, as the kernel's own modules"
+        ));
+    }
+    if let Some(why) = of_trust(None) {
+        return Verdict::unknown(format!(
+            "{demand}; the module is {why}, and whether this kernel takes such keys for modules is \
+             not known: Linux alone does not"
         ));
     }
     let why = format!("{demand}, and the module is signed with {signed_by}");

@@ -221,6 +221,43 @@ fn a_kernel_without_the_keyrings_takes_no_machine_owners_key() {
 }
 
 #[test]
+fn the_firmwares_keys_count_where_a_distribution_patched_that_in() {
+    let config = format!("/boot/config-{RELEASE}");
+    let patched = "CONFIG_LOCK_DOWN_IN_EFI_SECURE_BOOT=y";
+    let database = signature_list(&[dkms().certificate()]);
+    let tree = Tree::new();
+    tree.variable("db", DATABASE, &database);
+    assert_says(&tree.verdict(), Some(true), "which the firmware trusts");
+    tree.write(&config, CONFIG.replace(patched, ""));
+    assert_says(
+        &tree.verdict(),
+        None,
+        "which the firmware trusts, and whether",
+    );
+    tree.write(
+        &config,
+        CONFIG.replace("PLATFORM_KEYRING=y", "PLATFORM_KEYRING=n"),
+    );
+    assert_says(&tree.verdict(), Some(false), "not enrolled");
+
+    let tree = Tree::new();
+    tree.enrolled(&dkms())
+        .write(&config, CONFIG.replace(patched, ""));
+    assert_says(
+        &tree.verdict(),
+        None,
+        "which is enrolled as MOK, and whether",
+    );
+    // By shim's word, and upstream's, in `.machine`.
+    tree.write("/sys/firmware/efi/mok-variables/MokListTrustedRT", [1]);
+    assert_says(&tree.verdict(), Some(true), "enrolled as MOK");
+    // No configuration at all.
+    let tree = Tree::new();
+    tree.enrolled(&dkms()).remove(&config);
+    assert_says(&tree.verdict(), None, "Linux alone does not");
+}
+
+#[test]
 fn a_kernel_that_does_not_run_is_judged_by_its_configuration() {
     let other = "7.3.0+test";
     let path = format!("/lib/modules/{other}/updates/dkms/rmcp.ko.xz");
