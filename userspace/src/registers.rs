@@ -23,9 +23,6 @@ pub enum Hub {
 }
 
 impl Hub {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Gfx, Self::Mm];
-
     /// The IP block it belongs to, as `ip_discovery` calls it.
     pub fn block(self) -> &'static str {
         match self {

@@ -4,7 +4,6 @@
 //! kernels. Nothing of them is run.
 
 use crate::root::Root;
-use serde::Serialize;
 use std::collections::BTreeSet;
 use std::io;
 
@@ -45,7 +44,7 @@ const SYSTEM_LIBRARIES: [&str; 4] = [
 const MOST_DIRECTORIES: usize = 2000;
 
 /// Something that is installed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Installed {
     /// A directory, or a package.
     pub what: String,
@@ -56,7 +55,7 @@ pub struct Installed {
 }
 
 /// A PyTorch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PyTorch {
     /// Its directory.
     pub place: String,

@@ -8,12 +8,10 @@ use crate::kernel::{self, Config};
 use crate::root::Root;
 use crate::sysfs::efi;
 use crate::sysfs::security::{self, Lockdown};
-use serde::Serialize;
 use std::fmt;
 
 /// Secure Boot, as the kernel's `efi_get_secureboot` decides it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecureBoot {
     /// The firmware starts only what is signed, and tells the kernel so.
     On,
@@ -79,7 +77,7 @@ impl fmt::Display for SecureBoot {
 }
 
 /// The whole machine.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct Machine {
     /// Secure Boot.
     pub secure_boot: SecureBoot,
@@ -90,11 +88,8 @@ pub struct Machine {
     /// The key that DKMS signs with.
     pub signing_key: SigningKey,
     /// The keys that the kernel is handed.
-    #[serde(skip)]
     pub keys: Keys,
-    #[serde(skip)]
     running: Option<String>,
-    #[serde(skip)]
     command_line: Vec<String>,
 }
 

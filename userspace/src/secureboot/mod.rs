@@ -17,9 +17,6 @@ mod testing;
 mod tests;
 mod verdict;
 
-pub use certificate::Certificate;
-pub use keys::Keys;
-pub use machine::{Demand, Machine, SecureBoot};
-pub use signature::{signers, KeyId, SignatureError, Signer};
-pub use signing_key::SigningKey;
+use certificate::Certificate;
+pub use machine::{Machine, SecureBoot};
 pub use verdict::{judge, Verdict};

@@ -24,18 +24,9 @@ const PKCS7: u8 = 2;
 /// read many signers takes time by the square of their number.
 const LONGEST: usize = 32 << 10;
 
-/// One who signed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signer {
-    /// The key.
-    pub key: KeyId,
-    /// The hash that was signed, such as sha256, or its object identifier.
-    pub digest: String,
-}
-
 /// How a signature names the key that it was made with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeyId {
+pub(super) enum KeyId {
     /// By its certificate: who issued it, and the number it was given.
     Certificate {
         /// The issuer's name as it is encoded.
@@ -52,7 +43,7 @@ pub enum KeyId {
 /// Why a signature is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum SignatureError {
+pub(super) enum SignatureError {
     /// The kernel refuses to load this module, whether or not signatures are enforced.
     #[error("the signature's trailer is damaged: {0}")]
     Damaged(&'static str),
@@ -64,12 +55,12 @@ pub enum SignatureError {
     Message(String),
 }
 
-/// Who signed the module; nobody when it is not signed.
+/// Whose keys signed the module; nobody when it is not signed.
 ///
 /// # Errors
 ///
 /// When the module says that it is signed, but the signature cannot be read.
-pub fn signers(module: &[u8]) -> Result<Vec<Signer>, SignatureError> {
+pub(super) fn signers(module: &[u8]) -> Result<Vec<KeyId>, SignatureError> {
     let Some(message) = message(module)? else {
         return Ok(Vec::new());
     };
@@ -108,51 +99,30 @@ fn message(module: &[u8]) -> Result<Option<&[u8]>, SignatureError> {
     Ok(Some(&rest[rest.len() - len..]))
 }
 
-fn parse(message: &[u8]) -> der::Result<Vec<Signer>> {
+fn parse(message: &[u8]) -> der::Result<Vec<KeyId>> {
     let signed: SignedData = sound::decode::<ContentInfo>(message)?.content.decode_as()?;
     signed
         .signer_infos
         .0
         .iter()
         .map(|signer| {
-            Ok(Signer {
-                key: match &signer.sid {
-                    SignerIdentifier::IssuerAndSerialNumber(id) => KeyId::Certificate {
-                        issuer: id.issuer.to_der()?,
-                        name: common_name(&id.issuer),
-                        serial: id.serial_number.as_bytes().to_vec(),
-                    },
-                    SignerIdentifier::SubjectKeyIdentifier(id) => {
-                        KeyId::Subject(id.0.as_bytes().to_vec())
-                    }
+            Ok(match &signer.sid {
+                SignerIdentifier::IssuerAndSerialNumber(id) => KeyId::Certificate {
+                    issuer: id.issuer.to_der()?,
+                    name: common_name(&id.issuer),
+                    serial: id.serial_number.as_bytes().to_vec(),
                 },
-                digest: digest(&signer.digest_alg.oid),
+                SignerIdentifier::SubjectKeyIdentifier(id) => {
+                    KeyId::Subject(id.0.as_bytes().to_vec())
+                }
             })
         })
         .collect()
 }
 
-fn digest(oid: &der::oid::ObjectIdentifier) -> String {
-    const NAMES: [(&str, &str); 8] = [
-        ("1.3.14.3.2.26", "sha1"),
-        ("2.16.840.1.101.3.4.2.1", "sha256"),
-        ("2.16.840.1.101.3.4.2.2", "sha384"),
-        ("2.16.840.1.101.3.4.2.3", "sha512"),
-        ("2.16.840.1.101.3.4.2.4", "sha224"),
-        ("2.16.840.1.101.3.4.2.8", "sha3-256"),
-        ("2.16.840.1.101.3.4.2.9", "sha3-384"),
-        ("2.16.840.1.101.3.4.2.10", "sha3-512"),
-    ];
-    let oid = oid.to_string();
-    NAMES
-        .iter()
-        .find(|(number, _)| *number == oid)
-        .map_or(oid, |(_, name)| (*name).to_owned())
-}
-
 impl KeyId {
     /// Whether the key is the certificate's: by the rule of the kernel's `find_asymmetric_key`.
-    pub fn is_of(&self, certificate: &Certificate) -> bool {
+    pub(super) fn is_of(&self, certificate: &Certificate) -> bool {
         match self {
             Self::Certificate { issuer, serial, .. } => {
                 *issuer == certificate.issuer && *serial == certificate.serial
@@ -162,7 +132,7 @@ impl KeyId {
     }
 
     /// The identifier, as modinfo prints it in `sig_key`.
-    pub fn digits(&self) -> String {
+    pub(super) fn digits(&self) -> String {
         let (Self::Certificate { serial: bytes, .. } | Self::Subject(bytes)) = self;
         let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
         digits.join(":")

@@ -7,7 +7,6 @@ use super::certificate::Certificate;
 use crate::os_release;
 use crate::root::Root;
 use crate::shell;
-use serde::Serialize;
 
 const FRAMEWORK: &str = "/etc/dkms/framework.conf";
 const FRAMEWORK_PARTS: &str = "/etc/dkms/framework.conf.d";
@@ -18,14 +17,13 @@ const DEFAULT: &str = "/var/lib/dkms/mok.pub";
 const UBUNTU: &str = "/var/lib/shim-signed/mok/MOK.der";
 
 /// DKMS's certificate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SigningKey {
     /// The file.
     pub path: String,
     /// Whether it is in PEM, which `mokutil` does not take.
     pub pem: bool,
     /// What is in it; `None` when there is no such file, as before DKMS signs for the first time.
-    #[serde(skip)]
     pub certificate: Option<Certificate>,
     /// Why it cannot be read.
     pub error: Option<String>,

@@ -3,15 +3,14 @@
 //! Will this machine load this module at its next boot, and if not, what to type.
 
 use super::machine::{trusts_platform, Demand, Machine, SecureBoot};
-use super::signature::{self, KeyId, SignatureError, Signer};
+use super::signature::{self, KeyId, SignatureError};
 use crate::dkms;
 use crate::kernel::{self, Config};
 use crate::kernel_file;
 use crate::root::Root;
-use serde::Serialize;
 
 /// The answer for the module of one kernel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     /// Whether it will be loaded, as far as signatures go; `None` when that cannot be told.
     pub loads: Option<bool>,
@@ -20,7 +19,6 @@ pub struct Verdict {
     /// What to do, in order.
     pub steps: Vec<String>,
     /// The names of the signers, which may be those of people.
-    #[serde(skip)]
     pub signers: Vec<String>,
 }
 
@@ -60,13 +58,10 @@ pub fn judge(root: &Root, machine: &Machine, release: &str) -> Option<Verdict> {
         signature::signers(&amdgpu).ok()
     };
     let signature = signature::signers(&module);
-    let names = signature
-        .iter()
-        .flatten()
-        .filter_map(|signer| match &signer.key {
-            KeyId::Certificate { name, .. } => Some(name.clone()),
-            KeyId::Subject(_) => None,
-        });
+    let names = signature.iter().flatten().filter_map(|key| match key {
+        KeyId::Certificate { name, .. } => Some(name.clone()),
+        KeyId::Subject(_) => None,
+    });
     let signers = names.collect();
     let verdict = decide(machine, release, config.as_ref(), signature, kernels_own);
     Some(Verdict { signers, ..verdict })
@@ -77,8 +72,8 @@ pub(super) fn decide(
     machine: &Machine,
     release: &str,
     config: Option<&Config>,
-    signature: Result<Vec<Signer>, SignatureError>,
-    kernels_own: impl FnOnce() -> Option<Vec<Signer>>,
+    signature: Result<Vec<KeyId>, SignatureError>,
+    kernels_own: impl FnOnce() -> Option<Vec<KeyId>>,
 ) -> Verdict {
     let rebuild = rebuild(release);
     let signers = match signature {
@@ -95,7 +90,7 @@ pub(super) fn decide(
         Demand::Nothing => {
             let signed = signers.first().map_or_else(
                 || "the module is not signed".to_owned(),
-                |signer| format!("the module is signed with {}", signer.key),
+                |key| format!("the module is signed with {key}"),
             );
             return Verdict::loads(format!("the kernel demands no signature; {signed}"));
         }
@@ -110,11 +105,10 @@ pub(super) fn decide(
     let among = |certificates: &[super::Certificate]| {
         signers
             .iter()
-            .map(|signer| &signer.key)
             .find(|key| certificates.iter().any(|c| key.is_of(c)))
             .cloned()
     };
-    let signed_by = signers[0].key.clone();
+    let signed_by = signers[0].clone();
     if let Some(key) = among(&keys.revoked) {
         return Verdict::refused(
             format!("{demand}, and the module is signed with a revoked key, {key}"),
@@ -143,7 +137,7 @@ pub(super) fn decide(
     if let Some(why) = of_trust(Some(true)) {
         return Verdict::loads(why);
     }
-    if kernels_own().is_some_and(|own| own.iter().any(|own| own.key == signed_by)) {
+    if kernels_own().is_some_and(|own| own.contains(&signed_by)) {
         return Verdict::loads(format!(
             "signed with {signed_by}, as the kernel's own modules"
         ));
@@ -178,7 +172,7 @@ pub(super) fn decide(
         let certificate = machine.signing_key.certificate.as_ref();
         certificate.is_some_and(|certificate| key.is_of(certificate))
     };
-    if signers.iter().any(|signer| by_dkms(&signer.key)) {
+    if signers.iter().any(by_dkms) {
         Verdict::refused(format!("{why}, DKMS's key, which is not enrolled"), enrol())
     } else {
         Verdict::refused(

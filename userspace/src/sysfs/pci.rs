@@ -5,7 +5,6 @@
 use super::discovery;
 use crate::gpu::GcVersion;
 use crate::root::Root;
-use serde::Serialize;
 use std::io;
 
 const DEVICES: &str = "/sys/bus/pci/devices";
@@ -26,7 +25,7 @@ const CYAN_SKILLFISH: [&str; 7] = [
 ];
 
 /// A display controller made by AMD.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gpu {
     /// Bus address, such as 0000:01:00.0.
     pub bdf: String,

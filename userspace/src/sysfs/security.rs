@@ -3,15 +3,13 @@
 //! How strict the running kernel is about its own integrity: lockdown, and signatures of modules.
 
 use crate::root::Root;
-use serde::Serialize;
 use std::fmt;
 use std::io;
 
 const LOCKDOWN: &str = "/sys/kernel/security/lockdown";
 
 /// The kernel's lockdown level (`security/lockdown/lockdown.c`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lockdown {
     /// Nothing is closed.
     None,
@@ -32,8 +30,7 @@ impl fmt::Display for Lockdown {
 }
 
 impl Lockdown {
-    /// Reads a level by its name.
-    pub fn parse(word: &str) -> Option<Self> {
+    fn parse(word: &str) -> Option<Self> {
         [Self::None, Self::Integrity, Self::Confidentiality]
             .into_iter()
             .find(|level| level.to_string() == word)
