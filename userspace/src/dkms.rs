@@ -22,7 +22,7 @@ pub const TREE: &str = "/var/lib/dkms/rmcp/1.0";
 /// Where DKMS keeps every version of it.
 pub const PARENT: &str = "/var/lib/dkms/rmcp";
 /// Where in a kernel's directory DKMS puts modules, by distribution.
-const PLACES: [&str; 3] = ["updates/dkms", "extra", "updates"];
+pub const PLACES: [&str; 3] = ["updates/dkms", "extra", "updates"];
 /// What its last build printed.
 pub const LOG: &str = "/var/lib/dkms/rmcp/1.0/build/make.log";
 /// `BUILD_EXCLUSIVE_KERNEL_MIN` of dkms.conf: the oldest kernel that the module was built on.

@@ -2,15 +2,16 @@
 
 //! The distribution's packages: who installs them, and what they are called there.
 
+use crate::os_release;
 use crate::root::Root;
-use serde::{Deserialize, Serialize};
 
 /// A package manager that rmcp can ask to install something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Manager {
-    /// Debian, Ubuntu and their kin.
+    /// Debian and its kin.
     Apt,
+    /// Ubuntu and its kin: a compiler of each series of Rust has a package there.
+    AptOfUbuntu,
     /// Fedora and its kin.
     Dnf,
     /// Arch and its kin.
@@ -22,27 +23,17 @@ pub enum Manager {
 impl Manager {
     /// The manager of the distribution that os-release names; `None` for one that is not known.
     pub fn of(root: &Root) -> Option<Self> {
-        let text = ["/etc/os-release", "/usr/lib/os-release"]
-            .iter()
-            .find_map(|path| root.read(path).ok().flatten())?;
-        Self::of_os_release(&text)
+        let value = |name| os_release::value(root, name).unwrap_or_default();
+        Self::of_distribution(&value("ID"), &value("ID_LIKE"))
     }
 
-    fn of_os_release(text: &str) -> Option<Self> {
-        let value = |name: &str| {
-            text.lines()
-                .filter_map(|line| line.split_once('='))
-                .filter(|(key, _)| *key == name)
-                .map(|(_, value)| value.trim_matches(['"', '\'']))
-                .next_back()
-                .unwrap_or_default()
-        };
-        // The distribution itself, then those that it is like, nearest first.
-        [value("ID")]
-            .into_iter()
-            .chain(value("ID_LIKE").split_whitespace())
+    /// The distribution itself, then those that it is like, nearest first.
+    fn of_distribution(id: &str, like: &str) -> Option<Self> {
+        std::iter::once(id)
+            .chain(like.split_whitespace())
             .find_map(|id| match id {
-                "debian" | "ubuntu" => Some(Self::Apt),
+                "debian" => Some(Self::Apt),
+                "ubuntu" => Some(Self::AptOfUbuntu),
                 "fedora" | "rhel" => Some(Self::Dnf),
                 "arch" => Some(Self::Pacman),
                 "suse" | "opensuse" | "opensuse-tumbleweed" | "opensuse-leap" => Some(Self::Zypper),
@@ -53,7 +44,7 @@ impl Manager {
     /// The command that installs packages without asking.
     pub fn install(self, packages: &[String]) -> Vec<String> {
         let words: &[&str] = match self {
-            Self::Apt => &["apt-get", "install", "--yes"],
+            Self::Apt | Self::AptOfUbuntu => &["apt-get", "install", "--yes"],
             Self::Dnf => &["dnf", "install", "--assumeyes"],
             Self::Pacman => &["pacman", "--sync", "--needed", "--noconfirm"],
             Self::Zypper => &["zypper", "--non-interactive", "install"],
@@ -93,6 +84,8 @@ pub enum Need {
     },
     /// The C compiler of this name.
     Compiler(String),
+    /// A DKMS that is there, but too old.
+    NewerDkms,
     /// A program that is called the same everywhere.
     Program(&'static str),
     /// The C library behind a header file.
@@ -102,45 +95,53 @@ pub enum Need {
 impl Need {
     /// What its package is called; `None` where that is not known.
     pub fn package(&self, manager: Option<Manager>) -> Option<String> {
-        use Manager::{Apt, Dnf, Pacman, Zypper};
+        use Manager::{Apt, AptOfUbuntu, Dnf, Pacman, Zypper};
         let manager = manager?;
         let name = match (self, manager) {
-            (Self::Headers { release, .. }, Apt) => format!("linux-headers-{release}"),
+            (Self::Headers { release, .. }, Apt | AptOfUbuntu) => {
+                format!("linux-headers-{release}")
+            }
             (Self::Headers { release, .. }, Dnf) => format!("kernel-devel-{release}"),
             (Self::Headers { package, .. }, Pacman) => format!("{}-headers", package.as_ref()?),
             (Self::Headers { release, .. }, Zypper) => {
                 // The last part of a release there is the flavour: default, rt.
                 format!("kernel-{}-devel", release.rsplit_once('-')?.1)
             }
-            (Self::GraphicsModules(release), Apt) => format!("linux-modules-extra-{release}"),
-            (Self::RustMetadata(release), Apt) => format!("linux-lib-rust-{release}"),
+            (Self::GraphicsModules(release), Apt | AptOfUbuntu) => {
+                format!("linux-modules-extra-{release}")
+            }
+            (Self::RustMetadata(release), Apt | AptOfUbuntu) => format!("linux-lib-rust-{release}"),
             (Self::GraphicsModules(_) | Self::RustMetadata(_), _) => return None,
             (Self::Rustc(_), Apt) => "rustc".to_owned(),
+            (Self::Rustc(version), AptOfUbuntu) => format!("rustc-{}", series(version)),
             (Self::Rustc(_), Dnf | Pacman) => "rust".to_owned(),
             (Self::Rustc(version), Zypper) => format!("rust{}", series(version)),
             (Self::RustSource(_), Apt | Dnf | Pacman) => "rust-src".to_owned(),
+            (Self::RustSource(version), AptOfUbuntu) => format!("rust-{}-src", series(version)),
             (Self::RustSource(version), Zypper) => format!("rust{}-src", series(version)),
-            (Self::KernelSource { package, version }, Apt) => match version {
+            (Self::KernelSource { package, version }, Apt | AptOfUbuntu) => match version {
                 Some(version) => format!("{package}={version}"),
                 None => package.clone(),
             },
             (Self::KernelSource { .. }, _) => return None,
             // x86_64-linux-gnu-gcc-14 comes in gcc-14.
-            (Self::Compiler(name), Apt) => name
+            (Self::Compiler(name), Apt | AptOfUbuntu) => name
                 .rsplit_once("gnu-")
                 .map_or(name.as_str(), |(_, short)| short)
                 .to_owned(),
             (Self::Compiler(name), _) => name.clone(),
+            // Another package of that name is what serves, from wherever the newer one is.
+            (Self::NewerDkms, _) => return None,
             (Self::Program("bindgen"), Dnf) => "bindgen-cli".to_owned(),
             (Self::Program("bindgen"), Pacman | Zypper) => "rust-bindgen".to_owned(),
-            (Self::Program("xz"), Apt) => "xz-utils".to_owned(),
+            (Self::Program("xz"), Apt | AptOfUbuntu) => "xz-utils".to_owned(),
             (Self::Program("pahole"), Dnf | Zypper) => "dwarves".to_owned(),
             (Self::Program(name), _) => (*name).to_owned(),
             (Self::Library("libelf"), Dnf) => "elfutils-libelf-devel".to_owned(),
             (Self::Library("libssl"), Dnf) => "openssl-devel".to_owned(),
             (Self::Library("libssl"), Pacman) => "openssl".to_owned(),
             (Self::Library("libssl"), Zypper) => "libopenssl-devel".to_owned(),
-            (Self::Library(name), Apt) => format!("{name}-dev"),
+            (Self::Library(name), Apt | AptOfUbuntu) => format!("{name}-dev"),
             (Self::Library(name), Zypper) => format!("{name}-devel"),
             (Self::Library(name), _) => (*name).to_owned(),
         };
@@ -163,22 +164,20 @@ mod tests {
 
     #[test]
     fn a_distribution_is_known_by_its_name_or_by_what_it_is_like() {
-        for (text, manager) in [
-            ("NAME=x\nID=debian\n", Some(Manager::Apt)),
+        for (id, like, manager) in [
+            ("debian", "", Some(Manager::Apt)),
+            ("linuxmint", "ubuntu debian", Some(Manager::AptOfUbuntu)),
+            ("nobara", "fedora", Some(Manager::Dnf)),
+            ("cachyos", "arch", Some(Manager::Pacman)),
             (
-                "ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n",
-                Some(Manager::Apt),
-            ),
-            ("ID=nobara\nID_LIKE='fedora'\n", Some(Manager::Dnf)),
-            ("ID=cachyos\nID_LIKE=arch\n", Some(Manager::Pacman)),
-            (
-                "ID=\"opensuse-tumbleweed\"\nID_LIKE=\"opensuse suse\"\n",
+                "opensuse-tumbleweed",
+                "opensuse suse",
                 Some(Manager::Zypper),
             ),
-            ("ID=nixos\n", None),
-            ("", None),
+            ("nixos", "", None),
+            ("", "", None),
         ] {
-            assert_eq!(Manager::of_os_release(text), manager, "{text}");
+            assert_eq!(Manager::of_distribution(id, like), manager, "{id} {like}");
         }
     }
 
@@ -193,6 +192,7 @@ mod tests {
         assert_eq!(name(&headers, Manager::Pacman), "linux-zen-headers");
         let rustc = Need::Rustc("1.85.1".to_owned());
         assert_eq!(name(&rustc, Manager::Apt), "rustc");
+        assert_eq!(name(&rustc, Manager::AptOfUbuntu), "rustc-1.85");
         assert_eq!(name(&rustc, Manager::Zypper), "rust1.85");
         let compiler = Need::Compiler("x86_64-linux-gnu-gcc-14".to_owned());
         assert_eq!(name(&compiler, Manager::Apt), "gcc-14");
@@ -203,10 +203,10 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_panics(text: String) {
-            Manager::of_os_release(&text);
+            Manager::of_distribution(&text, &text);
             for need in [Need::Rustc(text.clone()), Need::Compiler(text.clone()),
                 Need::Headers { release: text.clone(), package: None }] {
-                for manager in [Manager::Apt, Manager::Dnf, Manager::Pacman, Manager::Zypper] {
+                for manager in [Manager::Apt, Manager::AptOfUbuntu, Manager::Dnf, Manager::Pacman, Manager::Zypper] {
                     need.package(Some(manager));
                 }
             }

@@ -4,6 +4,7 @@
 
 use crate::report::Terminal;
 use anyhow::{bail, Context, Result};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -37,16 +38,22 @@ fn set_path(command: &mut Command) {
 
 /// A program by name; `None` when it is not installed.
 pub fn find(name: &str) -> Option<PathBuf> {
-    find_all(name).next()
+    find_all(name).into_iter().next()
 }
 
-/// Every program of that name, in the order of the search path.
-pub fn find_all(name: &str) -> impl Iterator<Item = PathBuf> {
-    let name = name.to_owned();
+/// Every program of that name, in the order of the search path, and each once: directories may be
+/// links to others.
+pub fn find_all(name: &str) -> Vec<PathBuf> {
+    let mut seen = BTreeSet::new();
     search_path()
         .into_iter()
-        .map(move |directory| directory.join(&name))
+        .map(|directory| directory.join(name))
         .filter(|path| path.is_file())
+        .filter(|path| {
+            let directory = path.parent().unwrap_or(path);
+            seen.insert(directory.canonicalize().unwrap_or(directory.to_owned()))
+        })
+        .collect()
 }
 
 /// A program's standard output; an error when it cannot be run or fails.

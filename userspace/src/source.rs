@@ -57,7 +57,8 @@ pub fn is_in(directory: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dkms;
+    use crate::{dkms, kernel};
+    use std::collections::BTreeSet;
 
     /// Files that are generated where the module is built.
     const GENERATED: [&str; 3] = ["kernel.mk", "kprobes_generated.rs", "layout_generated.rs"];
@@ -85,6 +86,20 @@ mod tests {
         assert!(conf.contains(&format!("PACKAGE_VERSION=\"{}\"", dkms::VERSION)));
         let (major, minor) = dkms::OLDEST_KERNEL;
         assert!(conf.contains(&format!("BUILD_EXCLUSIVE_KERNEL_MIN=\"{major}.{minor}\"")));
+        let exclusive = |line: &str| {
+            let list = line.strip_prefix("BUILD_EXCLUSIVE_CONFIG=")?;
+            let options = list.trim_matches('"').split(' ');
+            Some(options.map(str::to_owned).collect::<BTreeSet<_>>())
+        };
+        assert_eq!(
+            conf.lines().find_map(exclusive),
+            Some(
+                kernel::OPTIONS
+                    .iter()
+                    .map(|(option, _)| (*option).to_owned())
+                    .collect()
+            )
+        );
         assert!(dkms::LOG.starts_with(dkms::TREE));
         assert_eq!(dkms::PACKAGE, format!("{}/{}", dkms::NAME, dkms::VERSION));
         assert!(dkms::SOURCE.ends_with(&format!("{}-{}", dkms::NAME, dkms::VERSION)));

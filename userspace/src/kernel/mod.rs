@@ -10,7 +10,7 @@ mod tools;
 
 pub use config::Config;
 pub use obstacle::{Missing, Obstacle};
-pub use requirements::{amdgpu_module, base_btf, headers_of, Requirements};
+pub use requirements::{amdgpu_module, base_btf, headers_of, Requirements, OPTIONS};
 pub use rust_tree::{RustTree, TREES};
 pub use tools::{Metadata, Ready};
 

@@ -3,7 +3,6 @@
 //! Why the module cannot be built for a kernel.
 
 use crate::packages::{Manager, Need};
-use serde::Serialize;
 use std::fmt;
 
 /// Why the module cannot be built for a kernel.
@@ -16,7 +15,7 @@ pub enum Obstacle {
 }
 
 /// Something that is missing, and what brings it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing {
     /// What was found and what was expected.
     what: String,
@@ -35,6 +34,7 @@ impl Missing {
             note: match need {
                 Need::Rustc(_) => Some("another version does not serve"),
                 Need::KernelSource { .. } => Some("in the version of the kernel's headers"),
+                Need::NewerDkms => Some("in a later version than the installed one"),
                 _ => None,
             },
         }

@@ -24,8 +24,8 @@ pub struct Requirements {
     pub base_btf: PathBuf,
 }
 
-/// The options without which the module cannot work, and why.
-const OPTIONS: [(&str, &str); 5] = [
+/// The options without which the module cannot work, and why. DKMS gets the same from dkms.conf.
+pub const OPTIONS: [(&str, &str); 5] = [
     ("CONFIG_RUST", "no Rust module can be loaded"),
     ("CONFIG_KPROBES", "amdgpu's functions cannot be probed"),
     (
@@ -96,6 +96,11 @@ impl OwnFiles {
                 )));
             }
         }
+        if config.get("CONFIG_DRM_AMDGPU") == Some("y") {
+            return Err(Obstacle::KernelCannot(format!(
+                "{release} has amdgpu built in: rmcp goes with an amdgpu that is a module"
+            )));
+        }
         let mut missing = Vec::new();
         let amdgpu = amdgpu_module(root, release);
         if amdgpu.is_none() {
@@ -110,7 +115,7 @@ impl OwnFiles {
             missing.push(no_headers);
         } else if base_btf.is_none() {
             missing.push(Missing::new(
-                format!("no base BTF of {release}: neither vmlinux in its headers nor /boot/vmlinuz-{release}"),
+                format!("no base BTF of {release}: neither vmlinux in its headers nor /boot/vmlinuz-{release} nor {MODULES}/{release}/vmlinuz"),
                 &needed,
                 manager,
             ));
@@ -150,16 +155,16 @@ pub fn headers_of(root: &Root, release: &str) -> PathBuf {
     root.path(format!("{MODULES}/{release}/build"))
 }
 
-/// The kernel's own amdgpu.ko, compressed or not.
+/// The amdgpu.ko that modprobe takes, compressed or not: one that DKMS or a package put beside the
+/// kernel's own goes first.
 pub fn amdgpu_module(root: &Root, release: &str) -> Option<PathBuf> {
-    ["", ".xz", ".zst", ".gz"]
-        .iter()
-        .map(|suffix| {
-            root.path(format!(
-                "{MODULES}/{release}/kernel/drivers/gpu/drm/amd/amdgpu/amdgpu.ko{suffix}"
-            ))
-        })
-        .find(|path| path.is_file())
+    let own = "kernel/drivers/gpu/drm/amd/amdgpu";
+    let mut found = dkms::PLACES.iter().chain([&own]).flat_map(|place| {
+        ["", ".xz", ".zst", ".gz"]
+            .iter()
+            .map(move |suffix| root.path(format!("{MODULES}/{release}/{place}/amdgpu.ko{suffix}")))
+    });
+    found.find(|path| path.is_file())
 }
 
 /// A file that holds the kernel's base BTF: the running kernel's own, the headers' vmlinux, or the

@@ -8,7 +8,7 @@ use crate::fingerprint::fnv1a64;
 use crate::process;
 use crate::report::Terminal;
 use crate::root::Root;
-use crate::steps;
+use crate::steps::{self, remove};
 use anyhow::{bail, Context, Result};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -70,15 +70,16 @@ impl RustTree {
         found.is_some() && found == key(kernel, rustc).ok()
     }
 
-    /// Removes the trees of kernels that are not installed any more.
+    /// Removes the trees of kernels that are not installed any more, finished or not.
     ///
     /// # Errors
     ///
     /// When one cannot be removed.
     pub fn remove_obsolete(root: &Root) -> Result<()> {
-        for release in root.list(TREES) {
-            if !root.exists(format!("{MODULES}/{release}")) && !release.ends_with(BUILDING) {
-                remove(&root.path(format!("{TREES}/{release}")))?;
+        for name in root.list(TREES) {
+            let release = name.strip_suffix(BUILDING).unwrap_or(&name);
+            if !root.exists(format!("{MODULES}/{release}")) {
+                remove(&root.path(format!("{TREES}/{name}")))?;
             }
         }
         Ok(())
@@ -143,15 +144,6 @@ fn key(kernel: &Requirements, rustc: &Path) -> Result<String> {
         process::capture(rustc, &["--version"])?,
         fs::canonicalize(&kernel.headers)?.display(),
     ))
-}
-
-fn remove(directory: &Path) -> Result<()> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", directory.display()))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// One run of the build, in its own working directory.

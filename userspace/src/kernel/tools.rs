@@ -121,7 +121,7 @@ impl Search<'_> {
                 dkms.display(),
                 said.trim()
             );
-            self.lack(what, &Need::Program("dkms"));
+            self.lack(what, &Need::NewerDkms);
         }
     }
 
@@ -133,18 +133,14 @@ impl Search<'_> {
         let series = number.rsplit_once('.').map_or(number, |(series, _)| series);
         let mut found = Vec::new();
         // Ubuntu's packages of one series are beside the default one.
-        let beside = [
-            PathBuf::from(format!("/usr/bin/rustc-{series}")),
-            PathBuf::from(format!("/usr/lib/rust-{series}/bin/rustc")),
-        ];
-        for rustc in process::find_all("rustc").chain(beside) {
-            let Ok(version) = process::capture(&rustc, &["--version"]) else {
-                continue;
-            };
-            if version.trim() == expected {
-                return Some(rustc);
+        let of_series = format!("rustc-{series}");
+        let candidates = process::find_all("rustc").into_iter();
+        for rustc in candidates.chain(process::find_all(&of_series)) {
+            match process::capture(&rustc, &["--version"]) {
+                Ok(version) if version.trim() == expected => return Some(rustc),
+                Ok(version) => found.push(format!("{} is {}", rustc.display(), version.trim())),
+                Err(error) => found.push(format!("{error:#}")),
             }
-            found.push(format!("{} is {}", rustc.display(), version.trim()));
         }
         let found = if found.is_empty() {
             "no rustc was found".to_owned()
@@ -160,7 +156,11 @@ impl Search<'_> {
 
     fn cc(&mut self, config: &Config) -> Option<PathBuf> {
         let text = config.get("CONFIG_CC_VERSION_TEXT").unwrap_or_default();
-        let name = text.split_whitespace().next().unwrap_or("gcc");
+        // "Debian clang version 19.1.7": a distribution may put its own name first.
+        let name = match config.get("CONFIG_CC_IS_CLANG") {
+            Some(_) => "clang",
+            None => text.split_whitespace().next().unwrap_or("gcc"),
+        };
         let found = process::find(name);
         if found.is_none() {
             self.lack(

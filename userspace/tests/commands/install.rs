@@ -158,6 +158,42 @@ fn a_softdep_that_stands_elsewhere_will_do() {
     assert_eq!(steps(&tree), Vec::<String>::new());
 }
 
+#[test]
+fn a_softdep_that_hides_rmcps_is_told() {
+    for (file, told) in [("amdgpu.conf", true), ("zz.conf", false)] {
+        let tree = installed();
+        tree.write(
+            &format!("/etc/modprobe.d/{file}"),
+            "# mine\nsoftdep amdgpu pre: vfio-pci",
+        );
+        let way = plan(&tree).json()["in_the_way"].clone();
+        assert_eq!(
+            way.as_str()
+                .is_some_and(|text| text.contains("/etc/modprobe.d/amdgpu.conf:2")
+                    && text.contains("params fix")),
+            told,
+            "{way}"
+        );
+        let seen = tree.run(&["install", "--dry-run"]);
+        assert_eq!(seen.out.contains("params fix"), told, "{seen:?}");
+    }
+}
+
+#[test]
+fn an_amdgpu_that_is_no_module_is_not_a_missing_package() {
+    let tree = installed();
+    let config = format!("/lib/modules/{RELEASE}/build/.config");
+    let text = std::fs::read_to_string(tree.path(&config)).unwrap();
+    tree.write(
+        &config,
+        &text.replace("CONFIG_DRM_AMDGPU=m", "CONFIG_DRM_AMDGPU=y"),
+    );
+    let kernels = plan(&tree).json()["kernels"].clone();
+    let obstacle = kernels[0]["obstacle"].as_str().unwrap();
+    assert!(obstacle.contains("has amdgpu built in"), "{obstacle}");
+    assert_eq!(kernels[0]["packages"], json!([]));
+}
+
 /// A journal whose second of three steps, an action of DKMS on the kernel, was interrupted.
 fn interrupted(work: &str, action: &str) -> Tree {
     let tree = installed();

@@ -31,6 +31,8 @@ pub(super) struct Plan {
     kernels: Vec<Kernel>,
     /// Why amdgpu's options may not stand in for the module.
     refusal: Option<String>,
+    /// What keeps rmcp from being loaded before amdgpu, and is not for install to change.
+    pub(super) in_the_way: Option<String>,
     #[serde(serialize_with = "steps::serialize")]
     pub(super) steps: Vec<Step>,
 }
@@ -58,6 +60,7 @@ impl Plan {
             interruption: past.interruption(),
             kernels: Kernel::find(root, &args.kernels)?,
             refusal: None,
+            in_the_way: None,
             steps: Vec::new(),
         };
         if args.params_only {
@@ -99,6 +102,9 @@ impl Plan {
         }
         if self.impossible().is_some() {
             return;
+        }
+        if let Some(what) = &self.in_the_way {
+            terminal.line(Tone::Warning, what);
         }
         if self.steps.is_empty() {
             terminal.line(Tone::Plain, "everything is in place: nothing to do");
@@ -175,6 +181,14 @@ impl Plan {
         let rebuilt = self.dkms(root, past);
         let softdep = modprobe::softdep_file(root);
         let written = softdep.is_none() && self.put(root, Section::LoadOrder)?;
+        if softdep.is_none() {
+            self.in_the_way = modprobe::softdep_before(root, conf::FILE).map(|place| {
+                format!(
+                    "rmcp is not loaded before amdgpu: of several softdep lines of amdgpu modprobe \
+                     takes the first only, which is that of {place}: 'rmcp-kctl params fix' puts rmcp there"
+                )
+            });
+        }
         self.put_own(root, own_file::LOGIN);
         if root.is_running_system() && Tool::find() == Some(Tool::Mkinitcpio) {
             self.put_own(root, own_file::MKINITCPIO);
