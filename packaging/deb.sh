@@ -48,6 +48,7 @@ size=$(du -sk --apparent-size --exclude=DEBIAN "$root" | cut -f1)
 sed "s/@VERSION@/$debian_version/; s/@MAINTAINER@/$maintainer/; s/@SIZE@/$size/" "$here/debian/control" \
     >"$root/DEBIAN/control"
 install -m 755 -t "$root/DEBIAN" "$here"/debian/{preinst,postinst,prerm,postrm}
+sed -i "s/@PACKAGE_VERSION@/$version/g" "$root"/DEBIAN/{preinst,postinst,prerm,postrm}
 
 mkdir -p "$output"
 dpkg-deb --root-owner-group -Zxz --build "$root" "$output/rmcp_${debian_version}_amd64.deb" >&2

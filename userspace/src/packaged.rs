@@ -18,3 +18,13 @@ pub fn removed_by(root: &Root) -> Option<&'static str> {
     let owned = files.lines().any(|file| file == dkms::SOURCE);
     owned.then_some("apt remove rmcp")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_note_names_the_source() {
+        assert!(NOTE.contains(dkms::SOURCE), "{NOTE}");
+    }
+}

@@ -9,6 +9,7 @@ mod doctor;
 mod elf;
 mod hostile;
 mod install;
+mod maintainer_scripts;
 mod metrics;
 mod packaging;
 mod params;
