@@ -6,6 +6,7 @@ use super::keys::Keys;
 use super::signing_key::SigningKey;
 use crate::kernel::{self, Config};
 use crate::root::Root;
+use crate::sysfs::cmdline;
 use crate::sysfs::efi;
 use crate::sysfs::security::{self, Lockdown};
 use std::fmt;
@@ -118,7 +119,7 @@ impl Machine {
             signing_key: SigningKey::read(root),
             keys: Keys::read(root),
             running: kernel::running(root)?,
-            command_line: security::command_line(root)?,
+            command_line: cmdline::words(root)?,
         })
     }
 

@@ -18,3 +18,13 @@ pub fn running(root: &Root) -> io::Result<Option<Traced>> {
     let text = root.read(FILE)?;
     Ok(text.map(|text| Traced::new(&text, Place::file(FILE))))
 }
+
+/// Its words.
+///
+/// # Errors
+///
+/// As [`running`].
+pub fn words(root: &Root) -> io::Result<Vec<String>> {
+    let line = running(root)?.unwrap_or_default();
+    Ok(line.text().split_whitespace().map(str::to_owned).collect())
+}

@@ -76,13 +76,3 @@ pub fn signatures_enforced(root: &Root) -> io::Result<Option<bool>> {
     let value = root.read("/sys/module/module/parameters/sig_enforce")?;
     Ok(value.map(|value| value == "Y"))
 }
-
-/// The kernel's command line.
-///
-/// # Errors
-///
-/// When it cannot be read.
-pub fn command_line(root: &Root) -> io::Result<Vec<String>> {
-    let line = root.read("/proc/cmdline")?.unwrap_or_default();
-    Ok(line.split_whitespace().map(str::to_owned).collect())
-}

@@ -9,7 +9,7 @@ use crate::commands::status::Status;
 use crate::os_release;
 use crate::redaction::Redactor;
 use crate::steps;
-use crate::sysfs::{amdgpu, security};
+use crate::sysfs::{amdgpu, cmdline};
 use anyhow::Result;
 use std::path::Path;
 
@@ -66,7 +66,7 @@ fn text(patient: &Patient, examination: &Examination, redactor: &Redactor) -> St
 
 fn system(patient: &Patient) -> String {
     let os = os_release::value(patient.root, "PRETTY_NAME");
-    let words = security::command_line(patient.root).unwrap_or_default();
+    let words = cmdline::words(patient.root).unwrap_or_default();
     let (bearing, others): (Vec<String>, Vec<String>) = words
         .into_iter()
         .partition(|word| COMMAND_LINE.iter().any(|start| word.starts_with(start)));
