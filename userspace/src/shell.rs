@@ -14,8 +14,8 @@ pub struct Assignment {
 }
 
 /// Every assignment in the text: `NAME=value`, also after `export` or after another command on the
-/// line, csh's `setenv NAME value`, and fish's `set -x NAME value`. Whether the line is ever reached
-/// is not known. Comments are passed over.
+/// line, csh's `setenv NAME value`, fish's `set -x NAME value`, and pam_env's `NAME DEFAULT=value`.
+/// Whether the line is ever reached is not known. Comments are passed over.
 pub fn assignments(text: &str) -> Vec<Assignment> {
     let mut found = Vec::new();
     for (index, line) in text.lines().enumerate() {
@@ -45,6 +45,9 @@ pub fn assignments(text: &str) -> Vec<Assignment> {
                     add(&name.text, literal(value));
                 }
             }
+            Some(name) if words.len() > 1 && words[1..].iter().all(is_of_pam) => {
+                add(name, pam_value(&words[1..]));
+            }
             _ => {
                 for word in &words {
                     if let Some((name, value)) = word.text.split_once('=') {
@@ -63,6 +66,33 @@ pub fn value(text: &str, name: &str) -> Option<String> {
         .into_iter()
         .rfind(|assignment| assignment.name == name)?
         .value
+}
+
+/// Whether a word says of a variable what pam_env.conf(5) lets it.
+fn is_of_pam(word: &Word) -> bool {
+    word.text.starts_with(DEFAULT) || word.text.starts_with(OVERRIDE)
+}
+
+const DEFAULT: &str = "DEFAULT=";
+const OVERRIDE: &str = "OVERRIDE=";
+
+/// The value that such words give a variable: the first does where the second is empty.
+fn pam_value(words: &[Word]) -> Option<String> {
+    let last = |prefix: &str| {
+        let mut of_it = words
+            .iter()
+            .rev()
+            .filter(|word| word.text.len() > prefix.len());
+        of_it.find(|word| word.text.starts_with(prefix))
+    };
+    let (word, prefix) = match (last(OVERRIDE), last(DEFAULT)) {
+        (Some(word), _) => (word, OVERRIDE),
+        (None, Some(word)) => (word, DEFAULT),
+        (None, None) => return Some(String::new()),
+    };
+    // A variable, or an item of PAM's.
+    let known = word.literal && !word.text.contains("@{");
+    known.then(|| word.text[prefix.len()..].to_owned())
 }
 
 fn is_name(text: &str) -> bool {
@@ -132,6 +162,9 @@ mod tests {
             "set -gx A 1",
             "set -g -x A '1'",
             "A=\\1",
+            "A DEFAULT=1",
+            "A  DEFAULT=2 OVERRIDE=\"1\"",
+            "A OVERRIDE= DEFAULT=1",
         ] {
             assert_eq!(one(text), ("A".to_owned(), Some("1".to_owned())), "{text}");
         }
@@ -139,7 +172,14 @@ mod tests {
 
     #[test]
     fn what_only_a_shell_knows_is_not_guessed() {
-        for text in ["A=$B", "A=\"${B:-1}\"", "export A=`b`", "set -x A $b"] {
+        for text in [
+            "A=$B",
+            "A=\"${B:-1}\"",
+            "export A=`b`",
+            "set -x A $b",
+            "A DEFAULT=1 OVERRIDE=${B}",
+            "A DEFAULT=@{HOME}/x",
+        ] {
             assert_eq!(one(text), ("A".to_owned(), None), "{text}");
         }
         assert_eq!(one("A='$B'").1.as_deref(), Some("$B"));
@@ -159,6 +199,9 @@ mod tests {
         assert_eq!(assignments(text)[2].line, 4);
         assert_eq!(value("A=1\nA=$x", "A"), None);
         assert_eq!(value(text, "C"), None);
+        let text = "export DEFAULT=x A=1";
+        assert_eq!(value(text, "A").as_deref(), Some("1"));
+        assert_eq!(value("A DEFAULT=", "A").as_deref(), Some(""));
     }
 
     proptest! {

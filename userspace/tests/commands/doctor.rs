@@ -633,6 +633,13 @@ fn variables_matter_by_their_values_wherever_they_are_set() {
         tree.write("/etc/environment", line);
         assert_finds(&tree, "environment", "good", "none of");
     }
+    // As pam_env reads it.
+    for file in ["/etc/security/pam_env.conf", "/home/ann/.pam_environment"] {
+        let tree = healthy();
+        tree.write(file, "HSA_DISABLE_CACHE  DEFAULT=1");
+        let found = format!("HSA_DISABLE_CACHE=1 ({file}:1)");
+        assert_finds(&tree, "environment", "warning", &found);
+    }
     let tree = healthy();
     fs::create_dir(tree.path("/etc/profile")).unwrap();
     assert_finds(&tree, "environment", "skipped", "/etc/profile");
