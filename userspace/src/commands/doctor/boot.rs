@@ -4,8 +4,9 @@
 
 use super::finding::{Check, Finding};
 use super::Patient;
-use crate::initramfs::{self, Wanted};
+use crate::initramfs::{self, Contents, Wanted};
 use crate::{conf, dkms, modprobe};
+use anyhow::Result;
 
 const SOFTDEP: Check = Check {
     name: "load-order",
@@ -45,8 +46,17 @@ fn image(patient: &Patient, release: &str) -> Finding {
     let wanted = Wanted::Module {
         conf: modprobe::softdep_file(patient.root).unwrap_or(conf::FILE.to_owned()),
     };
-    match initramfs::contents(patient.root, release, &wanted) {
-        Ok(None) => INITRAMFS.good(format!("{name} has no initramfs")),
+    judge(
+        &name,
+        &wanted,
+        initramfs::contents(patient.root, release, &wanted),
+    )
+}
+
+fn judge(name: &str, wanted: &Wanted, contents: Result<Option<Contents>>) -> Finding {
+    match contents {
+        // It may have one elsewhere: in a unified kernel image, or on the EFI system partition.
+        Ok(None) => INITRAMFS.skipped(format!("no image of {name} was found in /boot")),
         Ok(Some(found)) => match wanted.fault(found) {
             Some(fault) => INITRAMFS
                 .error(format!("the initramfs of {name} holds {fault}"))
@@ -61,5 +71,33 @@ fn image(patient: &Patient, release: &str) -> Finding {
             )),
         },
         Err(why) => INITRAMFS.skipped(format!("{name}: {why:#}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::doctor::finding::Outcome;
+
+    #[test]
+    fn an_image_that_was_not_found_is_not_called_good() {
+        let wanted = Wanted::Module {
+            conf: conf::FILE.to_owned(),
+        };
+        let holds = |amdgpu, rmcp| Contents {
+            amdgpu,
+            rmcp,
+            conf: rmcp,
+        };
+        for (contents, outcome) in [
+            (Ok(None), Outcome::Skipped),
+            (Ok(Some(holds(true, true))), Outcome::Good),
+            (Ok(Some(holds(false, false))), Outcome::Good),
+            (Ok(Some(holds(true, false))), Outcome::Error),
+            (Err(anyhow::anyhow!("no lister")), Outcome::Skipped),
+        ] {
+            let finding = judge("7.2", &wanted, contents);
+            assert_eq!(finding.outcome, outcome, "{finding:?}");
+        }
     }
 }
