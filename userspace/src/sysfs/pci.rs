@@ -4,6 +4,7 @@
 
 use super::discovery;
 use crate::gpu::GcVersion;
+use crate::kernel;
 use crate::root::Root;
 use std::io;
 
@@ -33,8 +34,10 @@ pub struct Gpu {
     pub pci_id: String,
     /// The driver bound to it.
     pub driver: Option<String>,
-    /// Known once amdgpu has read the IP discovery table.
+    /// Known once amdgpu has read the IP discovery table, where it shows that.
     pub gc_version: Option<GcVersion>,
+    /// Whether the running kernel's amdgpu shows the table.
+    pub table_shown: bool,
     /// Whether its driver has finished with its probe and offers it to user space.
     pub up: bool,
     /// Whether it is in runtime suspend. To ask does not wake it.
@@ -51,13 +54,14 @@ impl Gpu {
     }
 
     /// Whether its driver shows that it is none of the chips that rmcp guards, though its GC
-    /// version is not known: radeon drives only older ones, and amdgpu reads the version of every
-    /// guarded chip but one.
+    /// version is not known: radeon drives only older ones, and amdgpu reads and shows the version of
+    /// every guarded chip but one.
     pub fn cannot_be_covered(&self) -> bool {
         match self.driver.as_deref() {
             Some("radeon") => true,
             Some("amdgpu") => {
                 self.up
+                    && self.table_shown
                     && self.gc_version.is_none()
                     && !CYAN_SKILLFISH.contains(&self.pci_id.as_str())
             }
@@ -78,6 +82,7 @@ pub fn directory(bdf: &str) -> String {
 /// When a file in sysfs exists but cannot be read.
 pub fn gpus(root: &Root) -> io::Result<Vec<Gpu>> {
     let mut gpus = Vec::new();
+    let table_shown = kernel::running(root)?.is_some_and(|release| shows_table(&release));
     for bdf in root.list(DEVICES) {
         let device = directory(&bdf);
         let read = |name: &str| root.read(format!("{device}/{name}"));
@@ -94,6 +99,7 @@ pub fn gpus(root: &Root) -> io::Result<Vec<Gpu>> {
                 .and_then(|link| Some(link.file_name()?.to_str()?.to_owned())),
             gc_version: discovery::version(root, &bdf, "GC")?
                 .map(|(major, minor, revision)| GcVersion(major, minor, revision)),
+            table_shown,
             up: root.exists(format!("{device}/drm")),
             asleep: matches!(
                 read("power/runtime_status")?.as_deref(),
@@ -103,6 +109,14 @@ pub fn gpus(root: &Root) -> io::Result<Vec<Gpu>> {
         });
     }
     Ok(gpus)
+}
+
+/// Whether this kernel's amdgpu shows the IP discovery table in sysfs, as it does since Linux 5.18
+/// (a6c40b178092, "drm/amdgpu: Show IP discovery in sysfs").
+fn shows_table(release: &str) -> bool {
+    let mut numbers = release.split(['.', '-']).map(|number| number.parse().ok());
+    let version = numbers.next().flatten().zip(numbers.next().flatten());
+    version.is_some_and(|version: (u32, u32)| version >= (5, 18))
 }
 
 /// The number of the DRM device that its driver made of a GPU: 0 of `card0`.
@@ -121,4 +135,19 @@ fn drm_node(root: &Root, bdf: &str, kind: &str) -> Option<u32> {
     names
         .iter()
         .find_map(|name| name.strip_prefix(kind)?.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_shown_since_5_18() {
+        for release in ["5.18.0", "5.18-rc1", "6.1.0-17-amd64", "7.2.12+deb13-amd64"] {
+            assert!(shows_table(release), "{release}");
+        }
+        for release in ["5.17.15", "5.4.0-200-generic", "4.19", "5", "", "x.y"] {
+            assert!(!shows_table(release), "{release}");
+        }
+    }
 }

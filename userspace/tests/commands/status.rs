@@ -227,6 +227,14 @@ fn older_gpus_without_a_discovery_table_are_not_rmcps() {
     tree.pci("0000:02:00.0", "0x1002", "0x67df", "0x030000")
         .bind("0000:02:00.0", "amdgpu");
     assert_eq!(status(&tree).code, 0);
+    // An older kernel shows no table of any GPU.
+    let tree = Tree::new();
+    tree.pci(BDF, "0x1002", "0x731f", "0x030000")
+        .bind(BDF, "amdgpu")
+        .write("/proc/sys/kernel/osrelease", "5.15.0-91-generic");
+    assert_eq!(status(&tree).code, 2);
+    let gpu = &tree.run(&["status", "--json"]).json()["gpus"][0];
+    assert_eq!(gpu["covered"], serde_json::Value::Null);
     // Cyan Skillfish is rmcp's, and has no table.
     let tree = Tree::new();
     tree.pci(BDF, "0x1002", "0x13fe", "0x030000")
