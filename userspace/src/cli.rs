@@ -43,7 +43,7 @@ pub struct Global {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show per GPU what is in force: wanted, live and amdgpu's own default
+    /// Show per GPU what is in force: wanted, live and what amdgpu had before rmcp
     ///
     /// Exit codes: 0 the policy is enforced on every RDNA1/RDNA2 GPU; 1 an error; 2 it is not in
     /// effect, and the output says why and what to do; 3 there is no such GPU.

@@ -7,6 +7,9 @@ use serde::{Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
+/// What is said where there is no GPU that rmcp guards.
+pub const NONE_FOUND: &str = "no RDNA1/RDNA2 GPU (GC 10.1.x or 10.3.x) was found";
+
 /// A GC IP version, such as 10.1.10.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GcVersion(pub u8, pub u8, pub u8);

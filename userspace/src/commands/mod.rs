@@ -5,6 +5,7 @@
 pub mod doctor;
 pub mod install;
 pub mod layout;
+mod not_loaded;
 pub mod packaging;
 pub mod params;
 pub mod prepare;

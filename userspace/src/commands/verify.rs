@@ -4,10 +4,12 @@
 //! registers, what user space is told, the kernel's list of kprobes and, when asked for, a page
 //! table. What could not be read is said, with the reason, and confirms nothing.
 
+use super::not_loaded::NotLoaded;
 use super::Exit;
 use crate::cli;
 use crate::evidence::{self, Evidence, Sources};
 use crate::gpu;
+use crate::kernel;
 use crate::page_table::Mtype;
 use crate::policy::{self, MtypeCc, Param};
 use crate::registers::Hub;
@@ -164,16 +166,20 @@ impl Verification {
     fn make(root: &Root, probe: bool) -> Result<Self> {
         let module = rmcp::module(root)?;
         let amdgpu = amdgpu::read(root)?;
+        let running = kernel::running(root)?;
+        let loaded = module
+            .as_ref()
+            .ok_or_else(|| NotLoaded::why(root, running.as_deref()));
         let mut gpus = Vec::new();
-        for found in pci::gpus(root)? {
+        for found in rmcp::gpus(root)? {
             let guard = rmcp::guard(root, &found.bdf)?;
             let sources = Sources { root, gpu: &found };
-            let (module, guard) = (module.as_ref(), guard.as_ref());
+            let guard = guard.as_ref();
             let gpu = if guard.is_none() && found.covered() == Some(false) {
                 Gpu::left_alone(&found)
             } else {
-                let policies = policies(&sources, probe, module, amdgpu.as_ref())?;
-                Gpu::judge(&found, policies, guard, module)
+                let policies = policies(&sources, probe, module.as_ref(), amdgpu.as_ref())?;
+                Gpu::judge(&found, policies, guard, loaded.as_ref())
             };
             gpus.push(gpu);
         }
@@ -197,7 +203,7 @@ impl Verification {
 
 fn summary(verdict: Verdict, gpus: &[Gpu]) -> String {
     if verdict == Verdict::NoGpu {
-        return "no RDNA1/RDNA2 GPU (GC 10.1.x or 10.3.x) was found".to_owned();
+        return gpu::NONE_FOUND.to_owned();
     }
     let count = |of: fn(Verdict) -> bool| gpus.iter().filter(|gpu| of(gpu.verdict)).count();
     format!(
@@ -224,37 +230,36 @@ impl Gpu {
         found: &pci::Gpu,
         policies: Vec<Policy>,
         guard: Option<&Guard>,
-        module: Option<&Module>,
+        module: Result<&&Module, &NotLoaded>,
     ) -> Self {
         let mut outcomes = policies.iter().map(|policy| policy.outcome);
         let contradicted = outcomes
             .clone()
             .any(|outcome| outcome == Outcome::Contradicted);
         let unconfirmed = outcomes.any(|outcome| outcome == Outcome::NotRead);
-        let enforced = guard.is_some_and(|guard| guard.state == "enforced");
-        let gc_version = guard.map(|guard| guard.gc_version).or(found.gc_version);
+        let said = guard.zip(module.ok());
+        let said = said.is_some_and(|(guard, module)| guard.says_in_force(module));
         Self {
             bdf: found.bdf.clone(),
             pci_id: found.pci_id.clone(),
-            title: gpu::title(gc_version, &found.pci_id),
-            verdict: match (enforced, contradicted, unconfirmed) {
+            title: gpu::title(found.gc_version, &found.pci_id),
+            verdict: match (said, contradicted, unconfirmed) {
                 (true, false, false) => Verdict::Confirmed,
                 (true, false, true) => Verdict::Unconfirmed,
                 (false, _, _) | (_, true, _) => Verdict::NotInEffect,
             },
             rmcp: match (module, guard) {
-                (_, Some(_)) if enforced && contradicted => {
+                (_, Some(_)) if said && contradicted => {
                     "says enforced, which another source contradicts: reboot, and if it stays so, \
                      report this"
                         .to_owned()
                 }
                 (_, Some(guard)) => format!("says {}: {}", guard.state, guard.reason),
-                (None, None) => "is not loaded, and this is held against its defaults: run \
-                                 'rmcp-kctl install', then reboot"
-                    .to_owned(),
-                (Some(_), None) => {
-                    "has not adopted this GPU: 'rmcp-kctl status' says why".to_owned()
-                }
+                (Err(why), None) => format!(
+                    "is not loaded, and this is held against its defaults: {}",
+                    why.todo()
+                ),
+                (Ok(_), None) => "has not adopted this GPU: 'rmcp-kctl status' says why".to_owned(),
             },
             policies,
         }

@@ -4,11 +4,12 @@
 
 use super::pci;
 use crate::gpu::GcVersion;
-use crate::policy::{self, Param};
+use crate::policy::{self, MtypeCc, Param, Reason, State};
 use crate::root::Root;
 use anyhow::{anyhow, Context, Result};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::io;
 use std::str::FromStr;
 
 /// The loaded module.
@@ -47,6 +48,36 @@ pub struct Guard {
     pub mtype_cc_rewritten: u64,
     /// How often the driver initialised the memory controller under rmcp's eyes.
     pub hw_inits: u64,
+}
+
+impl Guard {
+    /// Whether rmcp says that what it was asked for is in force on the GPU. One on which neither field is
+    /// to be written is "report-only", and its requests for MTYPE_CC are replaced all the same.
+    pub fn says_in_force(&self, module: &Module) -> bool {
+        let mtype_cc = module.parameters.get(policy::MTYPE_CC.name);
+        let mtype_cc = mtype_cc.and_then(|word| policy::MTYPE_CC.parse(word));
+        let replaces = mtype_cc
+            .map(MtypeCc::from_value)
+            .is_some_and(|mode| mode.rewrite(policy::VM_MTYPE_CC).is_some());
+        let neither_field = self.state == State::ReportOnly.as_str()
+            && self.reason == Reason::NothingAsked.as_str();
+        self.state == State::Enforced.as_str() || neither_field && replaces
+    }
+}
+
+/// AMD's GPUs, with the GC version of rmcp's word where amdgpu shows none.
+///
+/// # Errors
+///
+/// As [`pci::gpus`].
+pub fn gpus(root: &Root) -> io::Result<Vec<pci::Gpu>> {
+    let mut gpus = pci::gpus(root)?;
+    for gpu in &mut gpus {
+        let file = format!("{}/rmcp/gc_version", pci::directory(&gpu.bdf));
+        let own = || root.read(file).ok()??.parse().ok();
+        gpu.gc_version = gpu.gc_version.or_else(own);
+    }
+    Ok(gpus)
 }
 
 /// The loaded module, or `None`.

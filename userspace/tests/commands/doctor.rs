@@ -380,6 +380,24 @@ fn gpus() {
     assert_finds(&tree, "gpu", "skipped", "maybe");
     fs::remove_dir_all(tree.path(&format!("/sys/bus/pci/devices/{BDF}/rmcp"))).unwrap();
     assert_finds(&tree, "gpu", "error", "not adopted");
+    // By the values, as status judges.
+    let tree = healthy();
+    tree.guard(BDF, "mtype_cc_requests", "3")
+        .guard(BDF, "mtype_cc_rewritten", "2");
+    assert_finds(&tree, "gpu", "error", "a live value is not the wanted one");
+    // Of Cyan Skillfish only rmcp may know the version.
+    let tree = healthy();
+    let table = format!("/sys/bus/pci/devices/{BDF}/ip_discovery");
+    fs::remove_dir_all(tree.path(&table)).unwrap();
+    tree.write(&format!("/sys/bus/pci/devices/{BDF}/device"), "0x13fe")
+        .guard(BDF, "gc_version", "10.1.3");
+    assert_finds(
+        &tree,
+        "gpu",
+        "good",
+        "0000:01:00.0 Cyan Skillfish: enforced",
+    );
+    assert_finds(&tree, "large-bar", "good", "Cyan Skillfish");
     let tree = Tree::new();
     user(&tree);
     assert_finds(&tree, "gpu", "note", "no other of AMD's either");

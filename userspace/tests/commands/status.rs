@@ -106,6 +106,51 @@ fn every_other_state_is_not_in_effect_and_says_why() {
 }
 
 #[test]
+fn where_neither_field_is_asked_for_the_memory_type_counts() {
+    let tree = enforced();
+    tree.parameter("noretry", "-1")
+        .parameter("fragment_size", "-1")
+        .guard(BDF, "state", "report-only")
+        .guard(
+            BDF,
+            "reason",
+            "noretry=-1 and fragment_size=-1: neither is written",
+        );
+    for (mtype_cc, code) in [("nc", 0), ("uc", 0), ("report", 2), ("off", 2)] {
+        tree.parameter("mtype_cc", mtype_cc);
+        assert_eq!(status(&tree).code, code, "{mtype_cc}");
+    }
+    tree.parameter("mtype_cc", "nc")
+        .guard(BDF, "mtype_cc_requests", "3")
+        .guard(BDF, "mtype_cc_rewritten", "2");
+    assert_eq!(status(&tree).code, 2);
+}
+
+#[test]
+fn not_loaded_is_told_from_not_installed_and_from_impossible() {
+    let reason = |tree: &Tree| {
+        let seen = status(tree);
+        assert_eq!(seen.code, 2, "{seen:?}");
+        let json = tree.run(&["status", "--json"]).json();
+        json["gpus"][0]["reason"].as_str().unwrap().to_owned()
+    };
+    let tree = Tree::new();
+    tree.gpu(BDF, "0x731f", [10, 1, 10]).rmcp_installed();
+    assert_eq!(
+        reason(&tree),
+        "rmcp is not loaded: it is installed for this kernel: reboot"
+    );
+    let tree = Tree::new();
+    tree.gpu(BDF, "0x731f", [10, 1, 10])
+        .write("/proc/sys/kernel/osrelease", "6.12.1");
+    let why = reason(&tree);
+    assert!(
+        why.contains("this kernel cannot have it: 6.12.1 is older"),
+        "{why}"
+    );
+}
+
+#[test]
 fn rmcp_not_loaded() {
     let tree = Tree::new();
     tree.gpu(BDF, "0x731f", [10, 1, 10]).amdgpu("-1", "-1");

@@ -4,12 +4,13 @@
 
 use super::finding::{Check, Finding};
 use super::Patient;
-use crate::sysfs::rmcp;
+use crate::commands::status::Status;
+use crate::gpu::NONE_FOUND;
 
 const GPU: Check = Check {
     name: "gpu",
     why: "the policy is in force on a GPU only when rmcp wrote it before amdgpu used it",
-    source: "/sys/bus/pci/devices/*/rmcp; 'rmcp-kctl status' compares each value",
+    source: "/sys/bus/pci/devices/*/rmcp; 'rmcp-kctl status' has each value",
 };
 
 pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
@@ -22,35 +23,23 @@ pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
             1 => "one other of AMD's".to_owned(),
             number => format!("{number} others of AMD's"),
         };
-        return vec![GPU.note(format!(
-            "no RDNA1/RDNA2 GPU (GC 10.1.x or 10.3.x) was found; {others}"
-        ))];
+        return vec![GPU.note(format!("{NONE_FOUND}; {others}"))];
     }
-    let concerned = patient
-        .gpus
-        .iter()
-        .filter(|gpu| gpu.covered() != Some(false));
+    let status = match Status::read(patient.root) {
+        Ok(status) => status,
+        Err(error) => return vec![GPU.skipped(format!("{error:#}"))],
+    };
+    let concerned = status.gpus.iter().filter(|gpu| gpu.covered != Some(false));
     concerned
         .map(|gpu| {
-            let name = patient.title(gpu);
-            match rmcp::guard(patient.root, &gpu.bdf) {
-                Ok(Some(guard)) if guard.state == "enforced" => {
-                    GPU.good(format!("{name}: enforced"))
-                }
-                Ok(Some(guard)) => GPU
-                    .error(format!("{name}: {}: {}", guard.state, guard.reason))
-                    .mend("rmcp-kctl status"),
-                Ok(None) => GPU
-                    .error(format!(
-                        "{name}: rmcp has not adopted it; {}",
-                        match gpu.driver.as_deref() {
-                            Some(driver) => format!("its driver is {driver}"),
-                            None => "no driver is bound to it".to_owned(),
-                        }
-                    ))
-                    .mend("rmcp-kctl status"),
-                Err(error) => GPU.skipped(format!("{name}: {error:#}")),
+            let name = format!("{} {}", gpu.bdf, gpu.chip.unwrap_or(&gpu.pci_id));
+            if gpu.enforced {
+                return GPU.good(format!("{name}: enforced"));
             }
+            let state = gpu.guard.as_ref().map(|guard| format!("{}: ", guard.state));
+            let state = state.unwrap_or_default();
+            GPU.error(format!("{name}: {state}{}", gpu.reason))
+                .mend("rmcp-kctl status")
         })
         .collect()
 }

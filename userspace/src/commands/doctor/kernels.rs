@@ -26,6 +26,9 @@ const DKMS: Check = Check {
     source: "DKMS's tree /var/lib/dkms/rmcp and /lib/modules",
 };
 
+/// What to do where the running kernel cannot have the module.
+pub(super) const ANOTHER_KERNEL: &str = "boot a kernel of 7.2 or later with CONFIG_RUST=y";
+
 pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
     if patient.kernels.is_empty() {
         return vec![KERNEL.skipped("no kernel with modules is in /lib/modules")];
@@ -53,9 +56,7 @@ fn one(patient: &Patient, release: &str) -> Vec<Finding> {
         Err(obstacle @ Obstacle::KernelCannot(_)) => {
             let found = format!("{name} cannot have rmcp: {obstacle}");
             return vec![if running && patient.concerned() {
-                KERNEL
-                    .error(found)
-                    .mend("boot a kernel of 7.2 or later with CONFIG_RUST=y")
+                KERNEL.error(found).mend(ANOTHER_KERNEL)
             } else {
                 KERNEL.note(found)
             }];

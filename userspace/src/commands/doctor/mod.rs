@@ -27,7 +27,8 @@ use crate::kernel;
 use crate::policy::Chip;
 use crate::report::Terminal;
 use crate::root::Root;
-use crate::sysfs::pci::{self, Gpu};
+use crate::sysfs::pci::Gpu;
+use crate::sysfs::rmcp;
 use anyhow::{Context, Result};
 use finding::{Finding, Outcome};
 use serde::Serialize;
@@ -128,7 +129,7 @@ impl<'a> Patient<'a> {
                 .ok_or_else(|| "this user is not in /etc/passwd: name one with --user".to_owned()),
             None => Err("below another root a user must be named with --user".to_owned()),
         };
-        let (gpus, gpus_unread) = match pci::gpus(root) {
+        let (gpus, gpus_unread) = match rmcp::gpus(root) {
             Ok(gpus) => (gpus, None),
             Err(error) => (Vec::new(), Some(error.to_string())),
         };

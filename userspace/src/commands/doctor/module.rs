@@ -3,8 +3,10 @@
 //! The loaded module.
 
 use super::finding::{Check, Finding};
+use super::kernels::ANOTHER_KERNEL;
 use super::Patient;
-use crate::dkms;
+use crate::commands::not_loaded::NotLoaded;
+use crate::policy::State;
 use crate::sysfs::rmcp;
 
 const MODULE: Check = Check {
@@ -20,18 +22,20 @@ pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
         Err(error) => return vec![MODULE.skipped(format!("{error:#}"))],
     };
     let reason = module.reason.as_deref().unwrap_or("no reason given");
-    vec![match module.state.as_deref() {
-        Some("armed") => MODULE.good(format!("rmcp is armed: {reason}")),
-        Some("refused") => MODULE
+    let is = |state: State| module.state.as_deref() == Some(state.as_str());
+    vec![if is(State::Armed) {
+        MODULE.good(format!("rmcp is armed: {reason}"))
+    } else if is(State::Refused) {
+        MODULE
             .error(format!("rmcp refused: {reason}"))
             .mend("rmcp-kctl install, which builds it for this amdgpu")
-            .mend("reboot"),
-        Some("report-only") => MODULE
+            .mend("reboot")
+    } else if is(State::ReportOnly) {
+        MODULE
             .warning(format!("rmcp only reports and changes nothing: {reason}"))
-            .mend(
-                "take enforce=0 out of modprobe.d and rmcp.enforce=0 off the kernel command line",
-            ),
-        _ => MODULE.skipped("rmcp is loaded but does not say its state"),
+            .mend("take enforce=0 out of modprobe.d and rmcp.enforce=0 off the kernel command line")
+    } else {
+        MODULE.skipped("rmcp is loaded but does not say its state")
     }]
 }
 
@@ -39,19 +43,19 @@ fn not_loaded(patient: &Patient) -> Finding {
     if !patient.concerned() {
         return MODULE.note("rmcp is not loaded");
     }
-    let installed = patient
-        .running
-        .as_deref()
-        .is_some_and(|release| dkms::state(patient.root, release) == dkms::State::Installed);
-    if installed {
-        MODULE
+    match NotLoaded::why(patient.root, patient.running.as_deref()) {
+        NotLoaded::Installed => MODULE
             .error("rmcp is installed for the running kernel but not loaded")
             .mend("reboot")
-            .mend("if it is not loaded then either: modprobe rmcp; dmesg | grep -i rmcp")
-    } else {
-        MODULE
+            .mend("if it is not loaded then either: modprobe rmcp; dmesg | grep -i rmcp"),
+        NotLoaded::CannotHave(why) => MODULE
+            .error(format!(
+                "rmcp is not loaded: the running kernel cannot have it: {why}"
+            ))
+            .mend(ANOTHER_KERNEL),
+        NotLoaded::NotInstalled => MODULE
             .error("rmcp is not loaded, nor installed for the running kernel")
             .mend("rmcp-kctl install")
-            .mend("reboot")
+            .mend("reboot"),
     }
 }

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 
-//! What `status` found: per GPU, each policy as it is wanted, as it is live, and as amdgpu would have
-//! it. "enforced" is only ever said of values read from the running kernel just now.
+//! What `status` found: per GPU, each policy as it is wanted, as it is live, and as amdgpu had it before
+//! rmcp. "enforced" is only ever said of values read from the running kernel just now.
 
 use crate::commands::install::Past;
+use crate::commands::not_loaded::NotLoaded;
 use crate::commands::Exit;
 use crate::dkms;
-use crate::gpu::GcVersion;
+use crate::gpu::{GcVersion, NONE_FOUND};
 use crate::kernel;
 use crate::modprobe;
-use crate::policy::{self, Param};
+use crate::policy::{self, Param, State};
 use crate::root::Root;
 use crate::sysfs::amdgpu::Amdgpu;
 use crate::sysfs::rmcp::{Guard, Module};
@@ -25,7 +26,7 @@ pub struct Status {
     pub(super) summary: String,
     pub(super) module: Option<Module>,
     pub(super) amdgpu: Option<Amdgpu>,
-    pub(super) gpus: Vec<Gpu>,
+    pub(in crate::commands) gpus: Vec<Gpu>,
     pub(super) kernels: Vec<Kernel>,
     pub(super) boot: Boot,
     /// What an installation or uninstallation left half done, and what to do.
@@ -57,20 +58,20 @@ impl Verdict {
 
 /// One AMD GPU.
 #[derive(Debug, Serialize)]
-pub(super) struct Gpu {
-    pub(super) bdf: String,
-    pub(super) pci_id: String,
+pub(in crate::commands) struct Gpu {
+    pub(in crate::commands) bdf: String,
+    pub(in crate::commands) pci_id: String,
     pub(super) driver: Option<String>,
     pub(super) gc_version: Option<GcVersion>,
-    pub(super) chip: Option<&'static str>,
+    pub(in crate::commands) chip: Option<&'static str>,
     pub(super) gfx_target: Option<&'static str>,
     /// Whether rmcp is made for this GPU; `None` while its GC version is not known.
-    pub(super) covered: Option<bool>,
-    pub(super) enforced: bool,
+    pub(in crate::commands) covered: Option<bool>,
+    pub(in crate::commands) enforced: bool,
     pub(super) asleep: bool,
-    pub(super) reason: String,
+    pub(in crate::commands) reason: String,
     pub(super) policies: Vec<Policy>,
-    pub(super) guard: Option<Guard>,
+    pub(in crate::commands) guard: Option<Guard>,
 }
 
 /// One policy on one GPU.
@@ -115,13 +116,16 @@ impl Status {
     pub fn read(root: &Root) -> Result<Self> {
         let module = rmcp::module(root)?;
         let amdgpu = amdgpu::read(root)?;
+        let running = kernel::running(root)?;
+        let loaded = module
+            .as_ref()
+            .ok_or_else(|| NotLoaded::why(root, running.as_deref()));
         let mut gpus = Vec::new();
-        for found in pci::gpus(root)? {
+        for found in rmcp::gpus(root)? {
             let guard = rmcp::guard(root, &found.bdf)?;
-            gpus.push(Gpu::judge(found, guard, module.as_ref(), amdgpu.as_ref()));
+            gpus.push(Gpu::judge(found, guard, loaded.as_ref(), amdgpu.as_ref()));
         }
         let verdict = overall(&gpus);
-        let running = kernel::running(root)?;
         Ok(Self {
             verdict,
             exit_code: verdict.exit().code(),
@@ -167,7 +171,7 @@ fn summary(verdict: Verdict, gpus: &[Gpu]) -> String {
         Verdict::NotInEffect => {
             format!("not in effect: {enforced} of {concerned} RDNA1/RDNA2 GPUs are enforced")
         }
-        Verdict::NoGpu => "no RDNA1/RDNA2 GPU (GC 10.1.x or 10.3.x) was found".to_owned(),
+        Verdict::NoGpu => NONE_FOUND.to_owned(),
     }
 }
 
@@ -175,27 +179,31 @@ impl Gpu {
     fn judge(
         found: pci::Gpu,
         guard: Option<Guard>,
-        module: Option<&Module>,
+        module: Result<&&Module, &NotLoaded>,
         amdgpu: Option<&Amdgpu>,
     ) -> Self {
-        let gc_version = guard.as_ref().map(|g| g.gc_version).or(found.gc_version);
+        let gc_version = found.gc_version;
         let chip = gc_version.and_then(GcVersion::chip);
-        let policies: Vec<Policy> = match (&guard, module) {
-            (Some(guard), Some(module)) => policies(guard, module, amdgpu),
-            _ => Vec::new(),
+        let (policies, said) = match (&guard, module) {
+            (Some(guard), Ok(module)) => {
+                (policies(guard, module, amdgpu), guard.says_in_force(module))
+            }
+            _ => (Vec::new(), false),
         };
         // The module's word and the values themselves must agree.
-        let enforced = chip.is_some()
-            && guard
-                .as_ref()
-                .is_some_and(|guard| guard.state == "enforced")
-            && !policies.is_empty()
-            && policies.iter().all(|policy| policy.in_force);
-        let covered = gc_version
-            .map(|version| version.chip().is_some())
-            .or_else(|| found.cannot_be_covered().then_some(false));
+        let in_force = policies.iter().all(|policy| policy.in_force);
+        let enforced = chip.is_some() && said && in_force;
+        let covered = found.covered();
         Self {
-            reason: reason(&found, covered, guard.as_ref(), module, enforced),
+            reason: match &guard {
+                _ if covered == Some(false) => NOT_COVERED.to_owned(),
+                Some(_) if said && !enforced => {
+                    "rmcp says that it is in force, but a live value is not the wanted one: report this"
+                        .to_owned()
+                }
+                Some(guard) => guard.reason.clone(),
+                None => not_adopted(&found, module),
+            },
             asleep: found.asleep,
             bdf: found.bdf,
             pci_id: found.pci_id,
@@ -211,36 +219,22 @@ impl Gpu {
     }
 }
 
-/// Why a GPU is, or is not, enforced; with what to do in the second case.
-fn reason(
-    found: &pci::Gpu,
-    covered: Option<bool>,
-    guard: Option<&Guard>,
-    module: Option<&Module>,
-    enforced: bool,
-) -> String {
-    if covered == Some(false) {
-        return "not GC 10.1.x or 10.3.x: rmcp leaves it alone".to_owned();
-    }
-    match (module, guard) {
-        (_, Some(guard)) if guard.state == "enforced" && !enforced => {
-            "rmcp says enforced, but a live value is not the wanted one: report this".to_owned()
+/// Why rmcp leaves a GPU alone.
+const NOT_COVERED: &str = "not GC 10.1.x or 10.3.x: rmcp leaves it alone";
+
+/// Why rmcp says nothing of a GPU, with what to do.
+fn not_adopted(found: &pci::Gpu, module: Result<&&Module, &NotLoaded>) -> String {
+    match (module, found.driver.as_deref()) {
+        (Err(why), _) => format!("rmcp is not loaded: {}", why.todo()),
+        (Ok(module), _) if module.state.as_deref() == Some(State::Refused.as_str()) => {
+            let reason = module.reason.as_deref();
+            format!("rmcp refused: {}", reason.unwrap_or("no reason given"))
         }
-        (_, Some(guard)) => guard.reason.clone(),
-        (None, _) => "rmcp is not loaded: run 'rmcp-kctl install', then reboot".to_owned(),
-        (Some(module), None) if module.state.as_deref() == Some("refused") => {
-            format!(
-                "rmcp refused: {}",
-                module.reason.as_deref().unwrap_or("no reason given")
-            )
+        (Ok(_), Some("amdgpu")) => {
+            "rmcp is loaded but has not adopted this GPU: see 'dmesg | grep rmcp'".to_owned()
         }
-        (Some(_), None) => match found.driver.as_deref() {
-            Some("amdgpu") => {
-                "rmcp is loaded but has not adopted this GPU: see 'dmesg | grep rmcp'".to_owned()
-            }
-            Some(other) => format!("driven by {other}, not by amdgpu"),
-            None => "no driver is bound to it".to_owned(),
-        },
+        (Ok(_), Some(other)) => format!("driven by {other}, not by amdgpu"),
+        (Ok(_), None) => "no driver is bound to it".to_owned(),
     }
 }
 
