@@ -187,14 +187,12 @@ fn fix(root: &Root, terminal: &Terminal, args: &cli::ParamsFix) -> Result<Exit> 
     let _lock = (root.is_running_system() && !args.dry_run)
         .then(Lock::take)
         .transpose()?;
-    let changes = params::check(root)?.changes(root);
+    let check = params::check(root)?;
+    let changes = check.changes(root);
     if terminal.json() {
         terminal.document(&Shown::all(changes.clone()))?;
     } else if changes.is_empty() {
-        terminal.line(
-            Tone::Plain,
-            "nothing that can be mended without a decision: see 'rmcp-kctl params check'",
-        );
+        terminal.line(Tone::Plain, &why_no_change(&check));
     } else {
         for change in &changes {
             print_diff(terminal, &change.diff());
@@ -217,6 +215,20 @@ fn fix(root: &Root, terminal: &Terminal, args: &cli::ParamsFix) -> Result<Exit> 
     let next = params::afterwards(&changes);
     terminal.progress(&format!("done. Next: {next}"));
     Ok(Exit::Success)
+}
+
+fn why_no_change(check: &Check) -> String {
+    const SEE: &str = "see 'rmcp-kctl params check'";
+    match check.skipped.len() {
+        _ if check.needs_action() => {
+            format!("nothing that can be mended without a decision: {SEE}")
+        }
+        0 => "nothing has to be mended".to_owned(),
+        skipped => format!(
+            "nothing has to be mended; {} skipped: {SEE}",
+            plural(skipped, "check")
+        ),
+    }
 }
 
 /// Writes the new file; the answer is the name under which the older one is kept.

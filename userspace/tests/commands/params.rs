@@ -143,7 +143,7 @@ fn the_whole_text_of_a_finding() {
          why    with 0 the GPU repeats a faulting access instead of reporting it, so\n         \
          that a job may hang without a word. 1 turns retries off, and is\n         \
          amdgpu's own choice on RDNA1 and RDNA2 since Linux 7.2. Where rmcp is\n         \
-         in force it holds 1 against this\n  \
+         in force, its own noretry decides, which is 1 unless it is set\n  \
          do     write noretry=1, or remove it\n  \
          source Linux 7.2, amdgpu_gmc.c, amdgpu_gmc_noretry_set; gfxhub_v2_0.c,\n         \
          gfxhub_v2_0_setup_vmid_config\n\
@@ -179,10 +179,26 @@ fn the_older_file_is_kept_and_never_overwritten() {
         kept(".rmcp-old-2").unwrap(),
         "options amdgpu nosuch=1 noretry=1\n"
     );
-    let nothing = tree.run(&["params", "fix", "--yes"]);
-    assert!(
-        nothing.out.starts_with("nothing that can be mended"),
-        "{nothing:?}"
+}
+
+#[test]
+fn a_fix_that_changes_nothing_says_why() {
+    let told = |tree: &Tree| tree.run(&["params", "fix", "--yes"]).out;
+    let nothing = "nothing has to be mended\n";
+    assert_eq!(told(&with("options amdgpu noretry=1")), nothing);
+    // A note asks for nothing.
+    assert_eq!(told(&with("options rmcp enforce=0")), nothing);
+    assert_eq!(
+        told(&with("blacklist amdgpu")),
+        "nothing that can be mended without a decision: see 'rmcp-kctl params check'\n"
+    );
+    let tree = with("options amdgpu noretry=0");
+    tree.write("/lib/modules/7.3.0/kernel/x", "");
+    assert!(told(&tree).starts_with("nothing that can be mended without"));
+    tree.write(CONF, "options amdgpu noretry=1");
+    assert_eq!(
+        told(&tree),
+        "nothing has to be mended; 2 checks skipped: see 'rmcp-kctl params check'\n"
     );
 }
 

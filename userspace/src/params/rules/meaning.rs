@@ -183,7 +183,8 @@ fn noretry_0(setting: &Setting) -> Finding {
         found: format!("{}: this turns retries on, not off", setting.written),
         why: "with 0 the GPU repeats a faulting access instead of reporting it, so that a job may \
               hang without a word. 1 turns retries off, and is amdgpu's own choice on RDNA1 and \
-              RDNA2 since Linux 7.2. Where rmcp is in force it holds 1 against this"
+              RDNA2 since Linux 7.2. Where rmcp is in force, its own noretry decides, which is 1 \
+              unless it is set"
             .to_owned(),
         todo: "write noretry=1, or remove it".to_owned(),
         source: linux(
