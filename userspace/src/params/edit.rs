@@ -57,10 +57,12 @@ pub fn changes<'a>(root: &Root, edits: impl Iterator<Item = &'a Edit>) -> Vec<Ch
     let mut by_file: BTreeMap<&str, Vec<&Edit>> = BTreeMap::new();
     for edit in edits {
         let of_file = by_file.entry(&edit.place.file).or_default();
-        // One mending of a word is enough: the first.
-        let again = |other: &&Edit| other.place == edit.place && other.word == edit.word;
-        if !of_file.iter().any(again) {
-            of_file.push(edit);
+        let same = |other: &&mut &Edit| other.place == edit.place && other.word == edit.word;
+        match of_file.iter_mut().find(same) {
+            // One mending of a word is enough: that which takes it out, or else the first.
+            Some(other) if edit.with.is_none() => *other = edit,
+            Some(_) => {}
+            None => of_file.push(edit),
         }
     }
     by_file
@@ -88,11 +90,9 @@ fn change(root: &Root, file: &str, edits: &[&Edit]) -> Option<Change> {
         let line = lines.get_mut(edit.place.line?.checked_sub(1)?)?;
         // A word that is not there exactly once stays as it is.
         if let Some(new) = replace_word(line, &edit.word, edit.with.as_deref()) {
-            *line = new;
+            let is_empty = file.ends_with(".conf") && passes_nothing(&new);
+            *line = if is_empty { String::new() } else { new };
         }
-    }
-    if file.ends_with(".conf") {
-        lines.retain(|line| !passes_nothing(file, line));
     }
     let after = lines.concat();
     (after != before && reads_alike(file, &before, &after)).then(|| Change {
@@ -129,9 +129,9 @@ fn replace_word(line: &str, word: &str, with: Option<&str>) -> Option<String> {
 }
 
 /// Whether this is an `options` line that has lost all of its options.
-fn passes_nothing(file: &str, line: &str) -> bool {
+fn passes_nothing(line: &str) -> bool {
     let words: Vec<&str> = line.split_whitespace().collect();
-    words.len() == 2 && words[0] == "options" && !modprobe::parse(file, line).is_empty()
+    words.len() == 2 && words[0] == "options"
 }
 
 /// Whether a modprobe.d file says as much that kmod ignores as before, and no more. The lines of
@@ -202,6 +202,27 @@ mod tests {
     }
 
     #[test]
+    fn taking_a_word_out_goes_before_replacing_it() {
+        let file = "/etc/modprobe.d/a.conf";
+        let (_kept, root) = tree(file, "options amdgpu noretry=0 noretry=1\n");
+        let out = edit(file, 1, "noretry=0", None);
+        let other = edit(file, 1, "noretry=0", Some("noretry=1"));
+        for edits in [[&out, &other], [&other, &out]] {
+            let changes = changes(&root, edits.into_iter());
+            assert_eq!(changes[0].after, "options amdgpu noretry=1\n");
+        }
+    }
+
+    #[test]
+    fn a_line_that_no_edit_touched_stays() {
+        let file = "/etc/modprobe.d/a.conf";
+        // Said to pass nothing, by somebody who may have more to say of it.
+        let (_kept, root) = tree(file, "options other\noptions amdgpu a=1 b=2\n");
+        let changes = changes(&root, [edit(file, 2, "a=1", None)].iter());
+        assert_eq!(changes[0].after, "options other\noptions amdgpu b=2\n");
+    }
+
+    #[test]
     fn a_file_of_a_package_is_masked_not_changed() {
         let file = "/usr/lib/modprobe.d/a.conf";
         let (_kept, root) = tree(file, "options amdgpu a=1 b=2\n");
@@ -228,14 +249,12 @@ mod tests {
         #[test]
         fn nothing_but_the_word_changes(head in "[a-c =]{0,8}", tail in "[a-c =]{0,8}") {
             let line = format!("{head} x=1 {tail}");
-            if let Some(new) = replace_word(&line, "x=1", Some("y")) {
-                prop_assert_eq!(new, format!("{head} y {tail}"));
-            }
-            if let Some(new) = replace_word(&line, "x=1", None) {
-                let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-                let expected = [words(&head), words(&tail)].concat();
-                prop_assert_eq!(words(&new), expected);
-            }
+            let new = replace_word(&line, "x=1", Some("y"));
+            prop_assert_eq!(new, Some(format!("{head} y {tail}")));
+            let new = replace_word(&line, "x=1", None).expect("it is there once");
+            let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            let expected = [words(&head), words(&tail)].concat();
+            prop_assert_eq!(words(&new), expected);
         }
 
         #[test]
