@@ -3,7 +3,7 @@
 //! Every place that sets a parameter of amdgpu or rmcp, in the order in which the module is passed
 //! them: modprobe.d by file name, then the command line. The last one wins.
 
-use crate::cmdline::arguments;
+use crate::cmdline::arguments::{self, Argument};
 use crate::cmdline::boot::{self, Configured, Loader};
 use crate::cmdline::module_options;
 use crate::kernel;
@@ -207,42 +207,45 @@ pub(super) fn of_modprobe(config: &modprobe::Config) -> Vec<Setting> {
 }
 
 fn of_arguments(module: Module, line: &Traced) -> Vec<Setting> {
-    let mut settings: Vec<Setting> = Vec::new();
+    let mut after_hash = false;
+    let mut settings = Vec::new();
     for argument in arguments::split(line.text()) {
-        settings.push(Setting {
-            module,
-            name: known::normal(&argument.name),
-            value: argument.value,
-            written: line.text()[argument.range.clone()].to_owned(),
-            place: place(line, &argument.range),
-            origin: Origin::ModprobeD,
-            after_hash: settings
-                .last()
-                .is_some_and(|last| last.after_hash || last.name.starts_with('#')),
-        });
+        let range = argument.range.clone();
+        let mut setting = setting(module, argument, line, range, Origin::ModprobeD);
+        setting.after_hash = after_hash;
+        after_hash |= setting.name.starts_with('#');
+        settings.push(setting);
     }
     settings
 }
 
 fn of_line(line: &Traced, origin: Origin) -> Vec<Setting> {
-    let mut settings = Vec::new();
-    for option in module_options(line.text()) {
-        let Some(module) = Module::of(&option.module) else {
-            continue;
-        };
-        for argument in arguments::split(&option.argument) {
-            settings.push(Setting {
-                module,
-                name: known::normal(&argument.name),
-                value: argument.value,
-                written: line.text()[option.range.clone()].to_owned(),
-                place: place(line, &option.range),
-                origin,
-                after_hash: false,
-            });
-        }
+    let options = module_options(line.text()).into_iter();
+    let ours = options.filter_map(|option| Some((Module::of(&option.module)?, option)));
+    ours.flat_map(|(module, option)| {
+        let arguments = arguments::split(&option.argument).into_iter();
+        arguments.map(move |one| setting(module, one, line, option.range.clone(), origin))
+    })
+    .collect()
+}
+
+/// The setting that an argument is, written in this part of a line.
+fn setting(
+    module: Module,
+    argument: Argument,
+    line: &Traced,
+    range: Range<usize>,
+    origin: Origin,
+) -> Setting {
+    Setting {
+        module,
+        name: known::normal(&argument.name),
+        value: argument.value,
+        place: place(line, &range),
+        written: line.text()[range].to_owned(),
+        origin,
+        after_hash: false,
     }
-    settings
 }
 
 #[cfg(test)]
