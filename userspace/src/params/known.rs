@@ -23,7 +23,7 @@ pub(super) struct Amdgpu {
     pub(super) release: String,
     /// Its parameters by name.
     pub(super) parameters: BTreeMap<String, Parameter>,
-    /// Whether its code says that `gttsize` is deprecated.
+    /// Whether its code says that `gttsize` is deprecated, where that was asked for.
     pub(super) gttsize_deprecated: bool,
 }
 
@@ -60,30 +60,24 @@ pub(super) enum Unknown {
 }
 
 impl Amdgpu {
-    /// Reads a kernel's amdgpu.
-    pub(super) fn read(root: &Root, release: &str) -> Result<Self, Unknown> {
+    /// Reads a kernel's amdgpu; `with_gttsize` searches its messages, which takes a while.
+    pub(super) fn read(root: &Root, release: &str, with_gttsize: bool) -> Result<Self, Unknown> {
         let path = kernel::amdgpu_module(root, release)
             .ok_or_else(|| Unknown::NoAmdgpu(release.to_owned()))?;
         let file = kernel_file::read(&path)?;
-        let section = |name| {
-            let found = elf::section(&file, name).map_err(|reason| Unknown::Elf {
-                release: release.to_owned(),
-                reason,
-            })?;
-            Ok::<_, Unknown>(found.unwrap_or_default())
-        };
-        let parameters = parameters(section(".modinfo")?);
+        let modinfo = elf::section(&file, ".modinfo").map_err(|reason| Unknown::Elf {
+            release: release.to_owned(),
+            reason,
+        })?;
+        let parameters = parameters(modinfo.unwrap_or_default());
         if parameters.is_empty() {
             return Err(Unknown::NoParameters(release.to_owned()));
         }
-        // Where compilers and linkers put a driver's messages.
-        let messages = [section(".rodata")?, section(".rodata.str1.8")?];
         Ok(Self {
             release: release.to_owned(),
             parameters,
-            gttsize_deprecated: messages
-                .iter()
-                .any(|text| contains(text, GTTSIZE_DEPRECATED.as_bytes())),
+            // Compilers and linkers put messages into more than one section.
+            gttsize_deprecated: with_gttsize && contains(&file, GTTSIZE_DEPRECATED.as_bytes()),
         })
     }
 

@@ -97,8 +97,10 @@ pub fn check(root: &Root) -> Result<Check> {
 
 /// The installed kernels, with their amdgpu if anything is said about its parameters.
 fn kernels(root: &Root, sources: &Sources, check: &mut Check) -> Vec<Kernel> {
-    let is_set = sources.settings.iter().any(|s| s.module == Module::Amdgpu);
-    let mut amdgpu = |release: &str| match Amdgpu::read(root, release) {
+    let of_amdgpu = |s: &&Setting| s.module == Module::Amdgpu;
+    let set: Vec<_> = sources.settings.iter().filter(of_amdgpu).collect();
+    let with_gttsize = set.iter().any(|setting| setting.name == "gttsize");
+    let mut amdgpu = |release: &str| match Amdgpu::read(root, release, with_gttsize) {
         Ok(amdgpu) => Some(amdgpu),
         Err(why) => {
             check.skip("parameters of amdgpu", why.to_string());
@@ -109,7 +111,11 @@ fn kernels(root: &Root, sources: &Sources, check: &mut Check) -> Vec<Kernel> {
         .into_iter()
         .map(|release| Kernel {
             has_rmcp: dkms::state(root, &release) == dkms::State::Installed,
-            amdgpu: if is_set { amdgpu(&release) } else { None },
+            amdgpu: if set.is_empty() {
+                None
+            } else {
+                amdgpu(&release)
+            },
             release,
         })
         .collect()

@@ -191,7 +191,7 @@ impl Tree {
         }
         let sections = [
             (".modinfo", modinfo.as_bytes()),
-            (".rodata", messages.as_bytes()),
+            (".rodata.str1.1", messages.as_bytes()),
         ];
         let path = self.path(&format!(
             "/lib/modules/{release}/kernel/drivers/gpu/drm/amd/amdgpu/amdgpu.ko"
