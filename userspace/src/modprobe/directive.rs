@@ -78,29 +78,20 @@ pub fn parse(file: &str, text: &str) -> Vec<Directive> {
 fn logical_lines(file: &str, text: &str) -> Vec<Traced> {
     let mut lines = Vec::new();
     let mut line = Traced::default();
-    let mut number = 1;
-    let mut characters = text.chars();
-    while let Some(character) = characters.next() {
-        let character = match character {
-            '\\' => match characters.next() {
-                Some('\n') => {
-                    number += 1;
-                    continue;
-                }
-                Some(escaped) => escaped,
-                None => break,
-            },
-            '\n' => {
-                lines.push(std::mem::take(&mut line));
-                number += 1;
-                continue;
-            }
-            other => other,
-        };
-        line.push(
-            character.encode_utf8(&mut [0; 4]),
-            &Place::line(file, number),
-        );
+    for (i, mut rest) in text.split('\n').enumerate() {
+        let place = Place::line(file, i + 1);
+        let mut goes_on = false;
+        while let Some((before, after)) = rest.split_once('\\') {
+            let escaped = after.chars().next().map_or(0, char::len_utf8);
+            goes_on = escaped == 0;
+            line.push(before, &place);
+            line.push(&after[..escaped], &place);
+            rest = &after[escaped..];
+        }
+        line.push(rest, &place);
+        if !goes_on {
+            lines.push(std::mem::take(&mut line));
+        }
     }
     lines.push(line);
     lines

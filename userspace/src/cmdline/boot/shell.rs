@@ -26,8 +26,7 @@ impl Variables {
     /// Reads a script; later assignments replace earlier ones.
     pub(super) fn read(&mut self, file: &str, text: &str) {
         let mut script = Script {
-            file,
-            line: 1,
+            place: Place::line(file, 1),
             characters: text.chars().peekable(),
         };
         while script.characters.peek().is_some() {
@@ -103,15 +102,17 @@ fn is_in_name(character: char) -> bool {
 }
 
 struct Script<'a> {
-    file: &'a str,
-    line: usize,
+    /// Where the next character is.
+    place: Place,
     characters: Peekable<Chars<'a>>,
 }
 
 impl Script<'_> {
     fn next(&mut self) -> Option<char> {
         let character = self.characters.next()?;
-        self.line += usize::from(character == '\n');
+        if character == '\n' {
+            self.place.line = self.place.line.map(|number| number + 1);
+        }
         Some(character)
     }
 
@@ -120,10 +121,7 @@ impl Script<'_> {
     }
 
     fn push(&self, value: &mut Traced, character: char) {
-        value.push(
-            character.encode_utf8(&mut [0; 4]),
-            &Place::line(self.file, self.line),
-        );
+        value.push(character.encode_utf8(&mut [0; 4]), &self.place);
     }
 
     /// The name after a `$`, with or without braces; `None` where there is none.
