@@ -3,6 +3,8 @@
 //! `rmcp-kctl params` on trees with a modprobe.d of every kind.
 
 use crate::support::{Outcome, Tree};
+use rmcp_kctl::report::printable;
+use serde_json::Value;
 use std::fs;
 
 const CONF: &str = "/etc/modprobe.d/amdgpu.conf";
@@ -42,10 +44,37 @@ fn check(tree: &Tree) -> Outcome {
     assert_eq!(text.code, seen.code, "{text:?}");
     let json = seen.json();
     assert_eq!(json["exit_code"], seen.code);
-    for finding in json["findings"].as_array().unwrap() {
-        for part in ["found", "why", "todo", "source", "file"] {
-            assert_ne!(finding[part], "", "{finding}");
-        }
+    assert_eq!(text.out.lines().next(), json["summary"].as_str());
+    let list = |name: &str| json[name].as_array().unwrap().clone();
+    let word = |of: &Value, name: &str| {
+        let word = of[name].as_str().unwrap_or_default().to_owned();
+        assert!(!word.is_empty(), "{name}: {of}");
+        word
+    };
+    let mut parts = Vec::new();
+    for finding in list("findings") {
+        let word = |name| word(&finding, name);
+        let line = finding["line"].as_u64().map(|line| format!(":{line}"));
+        let place = word("file") + &line.unwrap_or_default();
+        parts.push([word("severity"), place, word("rule")].concat());
+        let texts = [
+            ("found", "found"),
+            ("why", "why"),
+            ("do", "todo"),
+            ("source", "source"),
+        ];
+        parts.extend(texts.map(|(label, name)| label.to_owned() + &word(name)));
+    }
+    for skipped in list("skipped") {
+        let (rule, why) = (word(&skipped, "rule"), word(&skipped, "why"));
+        parts.push(format!("skipped{rule}:{why}"));
+    }
+    parts.extend(list("changes").iter().map(|change| word(change, "diff")));
+    // Where the text has its line breaks is its own matter.
+    let squeezed = |text: &str| printable(&text.split_whitespace().collect::<String>());
+    let shown = squeezed(&text.out);
+    for part in parts {
+        assert!(shown.contains(&squeezed(&part)), "{part}: {text:?}");
     }
     for line in text.out.lines() {
         // Names of files may be longer.
