@@ -3,7 +3,7 @@
 //! The DKMS package: its name, its files, and how far it is installed for a kernel, read from
 //! DKMS's own tree.
 
-use crate::kernel::MODULES;
+use crate::kernel::{self, MODULES};
 use crate::root::Root;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -173,6 +173,6 @@ fn installed_modules<'a>(root: &'a Root, release: &'a str) -> impl Iterator<Item
 fn module_in(root: &Root, directory: String) -> Option<String> {
     root.list(&directory)
         .into_iter()
-        .find(|name| name == "rmcp.ko" || name.starts_with("rmcp.ko."))
+        .find(|name| kernel::is_module_file(name, NAME))
         .map(|name| format!("{directory}/{name}"))
 }

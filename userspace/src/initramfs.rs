@@ -2,7 +2,7 @@
 
 //! The initramfs of each kernel: which tool makes it, and what is in it, by listing it.
 
-use crate::kernel::MODULES;
+use crate::kernel::{self, MODULES};
 use crate::process;
 use crate::root::Root;
 use anyhow::{bail, Context, Result};
@@ -70,12 +70,9 @@ impl Contents {
     fn of_listing(listing: &str, conf: Option<&str>) -> Self {
         let names = || listing.split_whitespace();
         let holds = |module: &str| {
-            names().any(|word| {
-                word.rsplit('/')
-                    .next()
-                    .and_then(|name| name.strip_prefix(module))
-                    .is_some_and(|rest| rest == ".ko" || rest.starts_with(".ko."))
-            })
+            names()
+                .filter_map(|word| word.rsplit('/').next())
+                .any(|name| kernel::is_module_file(name, module))
         };
         Self {
             amdgpu: holds("amdgpu"),

@@ -11,7 +11,7 @@ mod tools;
 pub use config::Config;
 pub use obstacle::{Missing, Obstacle};
 pub use requirements::{amdgpu_module, base_btf, headers_of, Requirements, OPTIONS};
-pub use rust_tree::{RustTree, TREES};
+pub use rust_tree::RustTree;
 pub use tools::{Metadata, Ready};
 
 use crate::root::Root;
@@ -26,6 +26,13 @@ pub fn installed(root: &Root) -> Vec<String> {
         .into_iter()
         .filter(|release| root.exists(format!("{MODULES}/{release}/kernel")))
         .collect()
+}
+
+/// Whether a file of this name is the module, compressed or not.
+pub fn is_module_file(name: &str, module: &str) -> bool {
+    let rest = name.strip_prefix(module);
+    let rest = rest.and_then(|rest| rest.strip_prefix(".ko"));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// The running kernel's release.

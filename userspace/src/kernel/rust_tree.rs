@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Where the trees are, one directory per kernel.
-pub const TREES: &str = "/var/lib/rmcp/kernels";
+const TREES: &str = "/var/lib/rmcp/kernels";
 
 /// Put after the name of a tree while it is being made.
 const BUILDING: &str = ".building";

@@ -149,6 +149,12 @@ impl Config {
         })
     }
 
+    /// The line that has rmcp loaded before amdgpu, if it is in force.
+    pub fn loads_rmcp_first(&self) -> Option<&Directive> {
+        let (line, softdep) = self.softdeps("amdgpu").next()?;
+        softdep.loads_first("rmcp").then_some(line)
+    }
+
     /// The `install` line in force for a module: the first.
     pub fn install(&self, module: &str) -> Option<(&Directive, &str)> {
         self.directives.iter().find_map(|d| match &d.kind {

@@ -8,7 +8,7 @@ mod softdep;
 
 pub use config::{Config, Unused, DIRECTORIES, MODULES_SOFTDEP};
 pub use directive::{parse, underscores, Directive, Kind};
-pub use softdep::{matches, Softdep};
+pub use softdep::Softdep;
 
 use crate::root::Root;
 use crate::traced::Place;
@@ -16,24 +16,26 @@ use crate::traced::Place;
 /// The file whose line loads rmcp before amdgpu, or `None`. Of several softdep lines of amdgpu only
 /// the first is in force. A file that this user may not read counts as having none.
 pub fn softdep_file(root: &Root) -> Option<String> {
-    let release = crate::kernel::running(root).ok().flatten();
-    let config = Config::read(root, release.as_deref());
-    let (directive, softdep) = config.softdeps("amdgpu").next()?;
-    softdep
-        .loads_first("rmcp")
-        .then(|| directive.place.file.clone())
+    let config = config(root);
+    let line = config.loads_rmcp_first()?;
+    Some(line.place.file.clone())
 }
 
 /// The softdep line of amdgpu for which modprobe does not see one that `file` ends with; `None` when
 /// there is none or it loads rmcp itself.
 pub fn softdep_before(root: &Root, file: &str) -> Option<Place> {
-    let release = crate::kernel::running(root).ok().flatten();
-    let config = Config::read(root, release.as_deref());
+    let config = config(root);
     let (directive, softdep) = config.softdeps("amdgpu").next()?;
     // kmod sorts the files of all directories by their names.
     let name = |path: &str| path.rsplit('/').next().map(str::to_owned);
     let place = &directive.place;
     (!softdep.loads_first("rmcp") && name(&place.file) <= name(file)).then(|| place.clone())
+}
+
+/// What is in force for the running kernel.
+fn config(root: &Root) -> Config {
+    let release = crate::kernel::running(root).ok().flatten();
+    Config::read(root, release.as_deref())
 }
 
 #[cfg(test)]

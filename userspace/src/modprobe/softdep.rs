@@ -48,7 +48,7 @@ impl Softdep {
 }
 
 /// Whether a module's name matches a pattern of modprobe.d (`fnmatch`): `*`, `?` and `[...]`.
-pub fn matches(pattern: &str, name: &str) -> bool {
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let name: Vec<char> = name.chars().collect();
     let (mut p, mut n) = (0, 0);

@@ -152,11 +152,7 @@ fn install(view: &View<'_>, check: &mut Check) {
     let modprobe = &view.sources.modprobe;
     if let Some((line, command)) = modprobe.install("amdgpu") {
         // A softdep that leads to a module makes kmod pass over the command.
-        let passed_over = view.rmcp_installed()
-            && modprobe
-                .softdeps("amdgpu")
-                .next()
-                .is_some_and(|(_, softdep)| softdep.loads_first("rmcp"));
+        let passed_over = view.rmcp_installed() && modprobe.loads_rmcp_first().is_some();
         let why = if passed_over {
             "modprobe passes over it, as amdgpu has a softdep that leads to a module: amdgpu is \
              loaded all the same"

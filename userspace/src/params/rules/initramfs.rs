@@ -6,6 +6,7 @@
 use super::twice::is_parameter;
 use crate::cpio;
 use crate::initramfs;
+use crate::kernel;
 use crate::modprobe::Config;
 use crate::params::afterwards::IMAGES;
 use crate::params::settings::{self, Origin};
@@ -60,9 +61,7 @@ impl Image {
         let mut image = Self::default();
         let each = |name: &str, content: &[u8]| {
             let last = name.rsplit('/').next().unwrap_or_default();
-            image.has_amdgpu |= last
-                .strip_prefix("amdgpu.ko")
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+            image.has_amdgpu |= kernel::is_module_file(last, "amdgpu");
             if name.contains("modprobe.d/") || last == "modules.softdep" {
                 let text = String::from_utf8_lossy(content).into_owned();
                 image.config.insert(format!("/{name}"), text);
@@ -113,12 +112,12 @@ fn compare(view: &View<'_>, kernel: &Kernel, in_image: &Config, image: &str, che
             check.add(finding(Place::file(image), found));
         }
     }
-    if !kernel.has_rmcp || loads_rmcp_first(in_image).is_some() {
+    if !kernel.has_rmcp || in_image.loads_rmcp_first().is_some() {
         return;
     }
-    if let Some(place) = loads_rmcp_first(&view.sources.modprobe) {
+    if let Some(line) = view.sources.modprobe.loads_rmcp_first() {
         let found = format!("the softdep that loads rmcp first: not in the initramfs of {release}");
-        check.add(finding(place, found));
+        check.add(finding(line.place.clone(), found));
     }
 }
 
@@ -143,12 +142,6 @@ fn winners(view: &View<'_>, config: &Config) -> Vec<Setting> {
         .filter(|setting| !overridden(setting) && !setting.name.starts_with('#'))
         .cloned()
         .collect()
-}
-
-/// Where rmcp is loaded before amdgpu.
-fn loads_rmcp_first(config: &Config) -> Option<Place> {
-    let (line, softdep) = config.softdeps("amdgpu").next()?;
-    softdep.loads_first("rmcp").then(|| line.place.clone())
 }
 
 /// The path as the system has it.
