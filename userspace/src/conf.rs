@@ -71,7 +71,7 @@ pub fn read(root: &Root) -> Result<Option<String>> {
 }
 
 /// amdgpu's option and rmcp's parameter that say the same.
-pub const OPTIONS: [(&str, &Param); 2] = [
+const OPTIONS: [(&str, &Param); 2] = [
     ("noretry", &policy::NORETRY),
     ("vm_fragment_size", &policy::FRAGMENT_SIZE),
 ];

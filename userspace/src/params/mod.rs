@@ -12,7 +12,7 @@ mod rules;
 pub mod settings;
 #[cfg(test)]
 mod tests;
-pub mod value;
+mod value;
 
 pub use afterwards::afterwards;
 pub use finding::{Finding, Severity, Skipped};

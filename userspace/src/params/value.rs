@@ -5,7 +5,7 @@
 
 /// A value that the kernel takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
+pub(super) enum Value {
     /// A number.
     Number(i128),
     /// Yes or no.
@@ -16,7 +16,7 @@ pub enum Value {
 
 /// A type of parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     /// A whole number from the first to the second.
     Number(i128, i128),
     /// `bool`, and `bint`, which is kept as a number.
@@ -27,7 +27,7 @@ pub enum Kind {
 
 impl Kind {
     /// The type of this name; `None` for one that is not known here.
-    pub fn of(name: &str) -> Option<Self> {
+    pub(super) fn of(name: &str) -> Option<Self> {
         let signed = |bits: u32| Self::Number(-(1 << (bits - 1)), (1 << (bits - 1)) - 1);
         let unsigned = |bits: u32| Self::Number(0, (1 << bits) - 1);
         Some(match name {
@@ -45,7 +45,7 @@ impl Kind {
     }
 
     /// The value as the kernel takes it; `None` where it refuses to load the module.
-    pub fn parse(self, value: Option<&str>) -> Option<Value> {
+    pub(super) fn parse(self, value: Option<&str>) -> Option<Value> {
         match self {
             Self::Number(least, most) => {
                 let value = value?;
@@ -65,7 +65,7 @@ impl Kind {
     }
 
     /// What the kernel takes, as a person reads it.
-    pub fn describe(self) -> String {
+    pub(super) fn describe(self) -> String {
         match self {
             Self::Number(least, most) => format!("a whole number from {least} to {most}"),
             Self::Bool => "y, n, 1, 0, on or off".to_owned(),
