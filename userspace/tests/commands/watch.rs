@@ -4,6 +4,7 @@
 
 use crate::status::{enforced, BDF};
 use crate::support::Tree;
+use serde_json::json;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -88,6 +89,31 @@ fn a_pipe_gets_the_screen_and_then_what_changes_with_its_time() {
         "{changes:?}"
     );
     assert_eq!(watch.end("-INT"), 2);
+}
+
+#[test]
+fn sleep_the_driver_and_an_interruption_are_changes() {
+    let tree = enforced();
+    let gpu = format!("/sys/bus/pci/devices/{BDF}");
+    let mut watch = Watch::start(&tree, &["status", "--watch=1"]);
+    watch.until("boot ");
+    tree.write(&format!("{gpu}/power/runtime_status"), "suspended");
+    let change = watch.line();
+    assert!(
+        change.ends_with(&format!("{BDF} power: awake -> asleep")),
+        "{change}"
+    );
+    tree.remove(&format!("{gpu}/driver"));
+    let change = watch.line();
+    assert!(
+        change.ends_with(&format!("{BDF} driver: amdgpu -> none")),
+        "{change}"
+    );
+    let left = json!([{"step": {"do": "remove", "path": "/y"}, "progress": "waiting"}]);
+    tree.journal("install", "running", left, "");
+    let change = watch.line();
+    assert!(change.contains("install: not interrupted -> "), "{change}");
+    assert_eq!(watch.end("-INT"), 0);
 }
 
 #[test]

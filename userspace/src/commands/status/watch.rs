@@ -125,6 +125,13 @@ fn facts(status: &Status) -> BTreeMap<String, String> {
         "boot".to_owned(),
         softdep.unwrap_or_else(|| "none".to_owned()),
     );
+    fact(
+        "install".to_owned(),
+        status
+            .interruption
+            .clone()
+            .unwrap_or_else(|| "not interrupted".to_owned()),
+    );
     for kernel in &status.kernels {
         fact(
             format!("dkms {}", kernel.release),
@@ -134,6 +141,10 @@ fn facts(status: &Status) -> BTreeMap<String, String> {
     for gpu in &status.gpus {
         let bdf = &gpu.bdf;
         fact(bdf.clone(), format!("{} ({})", gpu.word().1, gpu.reason));
+        let driver = gpu.driver.as_deref().unwrap_or("none");
+        fact(format!("{bdf} driver"), driver.to_owned());
+        let power = if gpu.asleep { "asleep" } else { "awake" };
+        fact(format!("{bdf} power"), power.to_owned());
         if let Some(guard) = &gpu.guard {
             fact(format!("{bdf} hw_inits"), guard.hw_inits.to_string());
         }
