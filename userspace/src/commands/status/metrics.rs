@@ -4,10 +4,52 @@
 
 use super::found::{Gpu, Status, Verdict};
 use crate::dkms;
+use crate::sysfs::rmcp::Guard;
 use std::fmt::{Display, Write};
 
 /// What fragment size 0 stands for: each step doubles it.
 const PAGE: u64 = 4096;
+
+/// A value of what rmcp says of a GPU; `None` where there is none to tell.
+type Value = fn(&Guard) -> Option<i128>;
+
+/// What of it is a metric: of which kind, its name, its line of help and its value.
+const OF_A_GUARD: [(&str, &str, &str, Value); 5] = [
+    (
+        "gauge",
+        "noretry",
+        "The driver's live gmc.noretry: 1 reports a faulting access, 0 retries it.",
+        |guard| Some(guard.noretry.into()),
+    ),
+    (
+        "gauge",
+        "fragment_size_bytes",
+        "The fragment size that the driver tells user space.",
+        // The driver's own limit is far below what would overflow.
+        |guard| {
+            let bytes = PAGE.checked_shl(guard.fragment_size);
+            bytes.filter(|bytes| *bytes != 0).map(i128::from)
+        },
+    ),
+    (
+        "counter",
+        "mtype_cc_requests_total",
+        "Requests to map memory as MTYPE_CC.",
+        |guard| Some(guard.mtype_cc_requests.into()),
+    ),
+    (
+        "counter",
+        "mtype_cc_rewritten_total",
+        "Requests to map memory as MTYPE_CC that rmcp replaced.",
+        |guard| Some(guard.mtype_cc_rewritten.into()),
+    ),
+    (
+        "counter",
+        "hw_inits_total",
+        "Initialisations of the memory controller that rmcp saw.",
+        |guard| Some(guard.hw_inits.into()),
+    ),
+];
 
 impl Status {
     /// The metrics.
@@ -91,10 +133,6 @@ impl Text {
         self.metric(name, help, "gauge")
     }
 
-    fn counter(&mut self, name: &str, help: &str) -> Metric<'_> {
-        self.metric(name, help, "counter")
-    }
-
     fn metric(&mut self, name: &str, help: &str, kind: &str) -> Metric<'_> {
         let name = format!("rmcp_{name}");
         Metric {
@@ -137,47 +175,13 @@ impl Text {
             }
         }
 
-        let guards = || {
-            gpus.iter()
-                .filter_map(|gpu| Some((gpu.labels(), gpu.guard.as_ref()?)))
-        };
-        let mut noretry = self.gauge(
-            "noretry",
-            "The driver's live gmc.noretry: 1 reports a faulting access, 0 retries it.",
-        );
-        for (labels, guard) in guards() {
-            noretry.sample(&labels, guard.noretry);
-        }
-        let mut fragment = self.gauge(
-            "fragment_size_bytes",
-            "The fragment size that the driver tells user space.",
-        );
-        for (labels, guard) in guards() {
-            // The driver's own limit is far below what would overflow.
-            if let Some(bytes) = PAGE.checked_shl(guard.fragment_size).filter(|b| *b != 0) {
-                fragment.sample(&labels, bytes);
+        for (kind, name, help, value) in OF_A_GUARD {
+            let mut metric = self.metric(name, help, kind);
+            for gpu in gpus {
+                if let Some(value) = gpu.guard.as_ref().and_then(value) {
+                    metric.sample(&gpu.labels(), value);
+                }
             }
-        }
-        let mut requests = self.counter(
-            "mtype_cc_requests_total",
-            "Requests to map memory as MTYPE_CC.",
-        );
-        for (labels, guard) in guards() {
-            requests.sample(&labels, guard.mtype_cc_requests);
-        }
-        let mut rewritten = self.counter(
-            "mtype_cc_rewritten_total",
-            "Requests to map memory as MTYPE_CC that rmcp replaced.",
-        );
-        for (labels, guard) in guards() {
-            rewritten.sample(&labels, guard.mtype_cc_rewritten);
-        }
-        let mut inits = self.counter(
-            "hw_inits_total",
-            "Initialisations of the memory controller that rmcp saw.",
-        );
-        for (labels, guard) in guards() {
-            inits.sample(&labels, guard.hw_inits);
         }
     }
 }
