@@ -46,6 +46,9 @@ impl Tone {
     }
 }
 
+/// Columns of a terminal.
+pub const WIDTH: usize = 80;
+
 /// One line, in pieces that each mean something.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Line(Vec<(Tone, String)>);
@@ -64,6 +67,11 @@ impl Line {
     /// Appends a piece.
     pub fn push(&mut self, tone: Tone, text: &str) {
         self.0.push((tone, text.to_owned()));
+    }
+
+    /// How many columns it takes, with the white space at its end.
+    fn width(&self) -> usize {
+        self.0.iter().map(|(_, text)| text.chars().count()).sum()
     }
 
     /// The text alone.
@@ -116,6 +124,20 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     }
     lines.push(line);
     lines
+}
+
+/// A text beside its head, in as many lines as it takes, the further ones below the first.
+pub fn paragraph(head: Line, tone: Tone, text: &str) -> Vec<Line> {
+    let margin = head.width();
+    let further = Line::plain(&" ".repeat(margin));
+    let heads = std::iter::once(head).chain(std::iter::repeat(further));
+    let lines = heads.zip(wrap(text, WIDTH.saturating_sub(margin).max(1)));
+    lines
+        .map(|(mut line, text)| {
+            line.push(tone, &text);
+            line
+        })
+        .collect()
 }
 
 impl Terminal {
@@ -212,6 +234,15 @@ mod tests {
         line.push(Tone::Bad, "  ");
         assert_eq!(line.text(), "  yes");
         assert_eq!(line.styled(), "  \u{1b}[32myes\u{1b}[0m");
+    }
+
+    #[test]
+    fn a_text_stands_beside_its_head() {
+        let text = "word ".repeat(16);
+        let lines = paragraph(Line::new(Tone::Bad, "ERROR  "), Tone::Plain, &text);
+        let lines: Vec<String> = lines.iter().map(Line::text).collect();
+        let first = format!("ERROR  {}", "word ".repeat(14));
+        assert_eq!(lines, [first.trim_end(), "       word word"]);
     }
 
     proptest! {

@@ -13,7 +13,7 @@ use crate::kernel;
 use crate::page_table::Mtype;
 use crate::policy::{self, MtypeCc, Param};
 use crate::registers::Hub;
-use crate::report::{printable, wrap, Terminal, Tone};
+use crate::report::{paragraph, printable, Line, Terminal, Tone};
 use crate::root::Root;
 use crate::sysfs::amdgpu::{self, Amdgpu};
 use crate::sysfs::pci;
@@ -21,9 +21,6 @@ use crate::sysfs::rmcp::{self, Guard, Module};
 use anyhow::{anyhow, Context, Result};
 use serde::Serialize;
 use std::collections::BTreeMap;
-
-/// Where the words of a source begin on the line, and the columns that they may have.
-const DETAIL: (usize, usize) = (33, 46);
 
 /// All that `verify` found.
 #[derive(Debug, Serialize)]
@@ -157,7 +154,8 @@ pub fn run(root: &Root, terminal: &Terminal, args: &cli::Verify) -> Result<Exit>
     if terminal.json() {
         terminal.document(&verification)?;
     } else {
-        verification.print(terminal);
+        // A reader that went away is not an error.
+        let _ = terminal.print(&verification.lines());
     }
     Ok(verification.verdict.exit())
 }
@@ -193,11 +191,12 @@ impl Verification {
         })
     }
 
-    fn print(&self, terminal: &Terminal) {
-        terminal.line(self.verdict.words().0, &self.summary);
+    fn lines(&self) -> Vec<Line> {
+        let mut lines = vec![Line::new(self.verdict.words().0, &self.summary)];
         for gpu in &self.gpus {
-            gpu.print(terminal);
+            gpu.add(&mut lines);
         }
+        lines
     }
 }
 
@@ -265,17 +264,15 @@ impl Gpu {
         }
     }
 
-    fn print(&self, terminal: &Terminal) {
+    fn add(&self, lines: &mut Vec<Line>) {
         let (tone, word) = self.verdict.words();
-        terminal.line(Tone::Plain, "");
+        lines.push(Line::default());
         let title = printable(&self.title);
-        terminal.line(tone, &format!("{}  {title}  {word}", self.bdf));
-        let (indent, width) = (2, DETAIL.0 + DETAIL.1 - 2);
-        for line in wrap(&format!("rmcp {}", self.rmcp), width) {
-            terminal.line(Tone::Plain, &format!("{:indent$}{line}", ""));
-        }
+        lines.push(Line::new(tone, &format!("{}  {title}  {word}", self.bdf)));
+        let rmcp = format!("rmcp {}", self.rmcp);
+        lines.extend(paragraph(Line::plain("  "), Tone::Plain, &rmcp));
         for policy in &self.policies {
-            policy.print(terminal);
+            policy.add(lines);
         }
     }
 }
@@ -300,21 +297,19 @@ impl Policy {
         }
     }
 
-    fn print(&self, terminal: &Terminal) {
+    fn add(&self, lines: &mut Vec<Line>) {
         let (tone, word) = match (self.left, self.outcome) {
             (true, _) => (Tone::Plain, "left to amdgpu"),
             (_, Outcome::NotRead) => (Tone::Warning, "not confirmed"),
             (_, outcome) => outcome.words(),
         };
-        terminal.line(Tone::Plain, "");
-        terminal.line(tone, &format!("  {}={}  {word}", self.name, self.wanted));
+        lines.push(Line::default());
+        let title = format!("  {}={}  {word}", self.name, self.wanted);
+        lines.push(Line::new(tone, &title));
         for check in &self.checks {
             let (tone, word) = check.outcome.words();
-            let mut start = format!("    {:<14} {word:<13} ", check.source);
-            for line in wrap(&check.detail, DETAIL.1) {
-                terminal.line(tone, &format!("{start}{line}"));
-                start = " ".repeat(DETAIL.0);
-            }
+            let head = format!("    {:<14} {word:<13} ", check.source);
+            lines.extend(paragraph(Line::new(tone, &head), tone, &check.detail));
         }
     }
 }

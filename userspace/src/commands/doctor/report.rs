@@ -106,5 +106,5 @@ fn doctor(examination: &Examination, redactor: &Redactor) -> String {
             .collect(),
     };
     let lines = screen::lines(&redacted, true).into_iter();
-    lines.map(|(_, line)| line + "\n").collect()
+    lines.map(|line| line.text() + "\n").collect()
 }

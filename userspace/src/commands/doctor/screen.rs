@@ -5,12 +5,7 @@
 
 use super::finding::{Finding, Outcome};
 use super::Examination;
-use crate::report::{wrap, Terminal, Tone};
-
-/// Columns of a terminal.
-const WIDTH: usize = 80;
-/// Columns in front of the text: how a check ended, and its name.
-const MARGIN: usize = 22;
+use crate::report::{paragraph, Line, Terminal, Tone};
 
 impl Outcome {
     const fn word(self) -> &'static str {
@@ -60,50 +55,37 @@ pub(super) fn summary(findings: &[Finding]) -> String {
 
 /// Prints it.
 pub(super) fn print(terminal: &Terminal, examination: &Examination) {
-    for line in lines(examination, terminal.verbose()) {
-        terminal.line(line.0, &line.1);
-    }
+    // A reader that went away is not an error.
+    let _ = terminal.print(&lines(examination, terminal.verbose()));
 }
 
 /// Its lines.
-pub(super) fn lines(examination: &Examination, verbose: bool) -> Vec<(Tone, String)> {
+pub(super) fn lines(examination: &Examination, verbose: bool) -> Vec<Line> {
     let gravest = examination.findings.iter().map(|finding| finding.outcome);
     let tone = gravest.max().map_or(Tone::Plain, Outcome::tone);
-    let mut lines = vec![
-        (tone, examination.summary.clone()),
-        (Tone::Plain, String::new()),
-    ];
+    let mut lines = vec![Line::new(tone, &examination.summary), Line::default()];
     for finding in &examination.findings {
         add(&mut lines, finding, verbose);
     }
     lines
 }
 
-fn add(lines: &mut Vec<(Tone, String)>, finding: &Finding, verbose: bool) {
+fn add(lines: &mut Vec<Line>, finding: &Finding, verbose: bool) {
     let tone = finding.outcome.tone();
     let head = format!("{:<8} {:<12} ", finding.outcome.word(), finding.check);
-    text(lines, tone, &head, &finding.found);
+    lines.extend(paragraph(Line::new(tone, &head), tone, &finding.found));
+    let mut row = |name: &str, text: &str| {
+        let head = Line::plain(&format!("{:<13}{name:<9}", ""));
+        lines.extend(paragraph(head, Tone::Plain, text));
+    };
     let explain = verbose || finding.outcome > Outcome::Note;
     if explain {
-        text(lines, Tone::Plain, &row("why"), &finding.why);
+        row("why", &finding.why);
     }
     for step in &finding.mend {
-        text(lines, Tone::Plain, &row("do"), step);
+        row("do", step);
     }
     if explain {
-        text(lines, Tone::Plain, &row("source"), &finding.source);
+        row("source", &finding.source);
     }
-}
-
-fn row(name: &str) -> String {
-    format!("{:<13}{name:<9}", "")
-}
-
-/// A text beside its head, in as many lines as it takes.
-fn text(lines: &mut Vec<(Tone, String)>, tone: Tone, head: &str, text: &str) {
-    let wrapped = wrap(text, WIDTH - MARGIN).into_iter().enumerate();
-    lines.extend(wrapped.map(|(i, line)| {
-        let head = if i == 0 { head } else { "" };
-        (tone, format!("{head:<MARGIN$}{line}"))
-    }));
 }

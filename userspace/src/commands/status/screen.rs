@@ -4,9 +4,8 @@
 
 use super::found::{Gpu, Policy, Status, Verdict};
 use crate::gpu;
-use crate::report::{printable, wrap, Line, Tone};
+use crate::report::{paragraph, printable, wrap, Line, Tone, WIDTH};
 
-const WIDTH: usize = 80;
 /// Where a row's text begins, after its label.
 const LABEL: usize = 10;
 /// The most that a column of the table takes; what is longer is cut.
@@ -20,7 +19,7 @@ impl Status {
             Verdict::NotInEffect => Tone::Bad,
             Verdict::NoGpu => Tone::Warning,
         };
-        let mut lines = paragraph(tone, "", &self.summary);
+        let mut lines = paragraph(Line::default(), tone, &self.summary);
         let table = Table::for_all(&self.gpus);
         for gpu in &self.gpus {
             lines.push(Line::default());
@@ -33,7 +32,8 @@ impl Status {
             _ => Tone::Warning,
         };
         let mut row = |tone, label: &str, text: &str| {
-            lines.extend(paragraph(tone, &format!("{label:<LABEL$}"), text));
+            let label = Line::plain(&format!("{label:<LABEL$}"));
+            lines.extend(paragraph(label, tone, text));
         };
         let tone = self.module.as_ref().map_or(missing, |_| Tone::Plain);
         row(tone, "module", &self.module_row());
@@ -120,7 +120,7 @@ impl Gpu {
         title.push(Tone::Plain, "  ");
         title.push(tone, word);
         lines.push(title);
-        lines.extend(paragraph(Tone::Plain, "  ", &self.reason));
+        lines.extend(paragraph(Line::plain("  "), Tone::Plain, &self.reason));
         if self.asleep {
             let asleep = "  asleep now: amdgpu programs it anew when it wakes";
             lines.push(Line::plain(asleep));
@@ -187,23 +187,6 @@ impl Table {
         let more = notes.map(|note| Line::plain(&format!("{:taken$}{note}", "")));
         [line].into_iter().chain(more).collect()
     }
-}
-
-/// A text after a label, its further lines below its first.
-fn paragraph(tone: Tone, label: &str, text: &str) -> Vec<Line> {
-    let indent = label.len();
-    wrap(text, WIDTH - indent)
-        .iter()
-        .enumerate()
-        .map(|(i, part)| {
-            let mut line = match i {
-                0 => Line::plain(label),
-                _ => Line::plain(&" ".repeat(indent)),
-            };
-            line.push(tone, part);
-            line
-        })
-        .collect()
 }
 
 /// The text, or as much of it as fits, and a mark that it is longer.
