@@ -3,7 +3,7 @@
 //! The parameters change what is done: `enforce=0` only looks, -1 leaves a field alone, and
 //! `mtype_cc=uc` and `report` deal with a request for MTYPE_CC in their own ways.
 
-use super::mtype::{expect_counted, Counted, CC, UC};
+use super::mtype::{expect_counted, Counted, CC, NC, UC};
 use super::support::{
     expect_file, expect_guard, expect_healthy_kernel, expect_registers, expect_status,
     start_enforced, unload_both,
@@ -35,6 +35,11 @@ pub(super) fn change_what_is_done(vm: &mut Vm) -> Result<()> {
     expect_status(vm, 0)?;
     expect_registers(vm, Retry::Off)?;
     expect_counted(vm, CC, Counted::Seen)?;
+
+    load_with(vm, "noretry=-1 fragment_size=-1")?;
+    expect_gpu(vm, "state", "report-only")?;
+    expect_status(vm, 0)?;
+    expect_counted(vm, NC, Counted::Rewritten)?;
 
     load_with(vm, "mtype_cc=off")?;
     expect_counted(vm, CC, Counted::NotAtAll)?;
