@@ -733,7 +733,12 @@ fn rocm_and_pytorch_on_the_disk() {
     let tree = Tree::new();
     user(&tree);
     assert_finds(&tree, "rocm", "note", "no ROCm is where it was looked");
-    assert_finds(&tree, "pytorch", "note", "no PyTorch");
+    assert_finds(
+        &tree,
+        "pytorch",
+        "note",
+        "no PyTorch is where it was looked",
+    );
     tree.write(
         "/var/lib/dpkg/status",
         "Package: libhsa-runtime64-1\nStatus: install ok installed\nVersion: 6.1.2-3\n\nPackage: bash\n",
@@ -748,7 +753,9 @@ fn rocm_and_pytorch_on_the_disk() {
     fs::create_dir(tree.path("/var/lib/dpkg/status")).unwrap();
     assert_finds(&tree, "rocm", "skipped", "dpkg/status");
     assert!(
-        tree.run(&["doctor"]).out.contains("none outside home"),
+        tree.run(&["doctor"])
+            .out
+            .contains("none was found outside home"),
         "{tree:?}",
         tree = tree.path("/")
     );

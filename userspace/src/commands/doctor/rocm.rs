@@ -35,8 +35,10 @@ pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
     let found = rocm::pytorches(patient.root, home);
     if found.is_empty() {
         findings.push(match &patient.user {
-            Ok(_) => PYTORCH.note("no PyTorch was found on the disk"),
-            Err(why) => PYTORCH.skipped(format!("none outside home directories; {why}")),
+            Ok(_) => PYTORCH.note(
+                "no PyTorch is where it was looked: with the system's Python, in /opt, at home",
+            ),
+            Err(why) => PYTORCH.skipped(format!("none was found outside home directories; {why}")),
         });
     }
     for pytorch in &found {
