@@ -73,6 +73,22 @@ pub enum Command {
     /// rmcp itself does not say "enforced"; 3 there is no RDNA1/RDNA2 GPU; 4 nothing contradicts, but
     /// nothing confirms some policy either.
     Verify(Verify),
+    /// Read page faults, timeouts and resets of AMD GPUs out of a log, and explain them
+    ///
+    /// Lines of amdgpu, amdkfd and ROCr, as Linux 5.15 to 7.2 and ROCm print them, with whatever dmesg,
+    /// syslog or journalctl put before them, are decoded with the driver's own tables and grouped into
+    /// incidents: when, which GPU, which process, which of the GPU's clients, the address, what was
+    /// tried and what the page-table entry lacked, and what followed. Then what that means and what to
+    /// try, each with its source. With --json an incident is one object in one line.
+    ///
+    /// The names of clients and VMIDs are those of RDNA1 and RDNA2 (GC 10.1.x and 10.3.x). The kernel
+    /// limits how much it logs: counts are lower bounds.
+    ///
+    /// Exit codes: 0 nothing was found; 1 the log could not be read; 2 something was found.
+    #[command(
+        after_help = "Examples:\n  dmesg | rmcp-kctl faults -\n  rmcp-kctl faults /var/log/kern.log"
+    )]
+    Faults(Faults),
     /// Build and install the module for every kernel that can have it, and load it at boot
     ///
     /// Shows its plan and asks before it changes anything. What it does is written down step by step
@@ -179,6 +195,14 @@ pub struct Verify {
     /// gone afterwards. It counts as one request in rmcp's mtype_cc_requests.
     #[arg(long)]
     pub probe: bool,
+}
+
+/// Options of `faults`.
+#[derive(Debug, Args)]
+pub struct Faults {
+    /// The log: a file, or - for standard input
+    #[arg(value_name = "FILE")]
+    pub log: PathBuf,
 }
 
 /// Options of `install`.

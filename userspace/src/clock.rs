@@ -30,10 +30,37 @@ fn civil(day: u64) -> (u64, u64, u64) {
     (era * 400 + year, month, date)
 }
 
+/// The number of a date's day, counted from 1970-01-01: the inverse of [`civil`]. `None` when there is
+/// no such date from 1970 to 9999.
+pub fn days_since_1970(year: u64, month: u64, date: u64) -> Option<u64> {
+    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&date) {
+        return None;
+    }
+    let (march_year, march_month) = match month {
+        3.. => (year, month - 3),
+        _ => (year - 1, month + 9),
+    };
+    let leap_days = march_year / 4 - march_year / 100 + march_year / 400;
+    let since_0000 = 365 * march_year + leap_days + (153 * march_month + 2) / 5 + date - 1;
+    let day = since_0000.checked_sub(719_468)?;
+    (civil(day) == (year, month, date)).then_some(day)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::time::Duration;
+
+    #[test]
+    fn a_date_has_a_number_that_has_the_date() {
+        for day in (0..2_900_000).step_by(997) {
+            let (year, month, date) = civil(day);
+            assert_eq!(days_since_1970(year, month, date), Some(day));
+        }
+        for (year, month, date) in [(1969, 12, 31), (2026, 2, 29), (2026, 13, 1), (2026, 1, 0)] {
+            assert_eq!(days_since_1970(year, month, date), None);
+        }
+    }
 
     #[test]
     fn moments_as_the_date_command_prints_them() {

@@ -21,6 +21,7 @@ pub mod drm;
 pub mod elf;
 pub mod environment;
 pub mod evidence;
+pub mod faultlog;
 pub mod firmware;
 #[cfg(test)]
 mod fuzz;

@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         Command::Status(args) => commands::status::run(&root, &terminal, args),
         Command::Doctor(args) => commands::doctor::run(&root, &terminal, args),
         Command::Verify(args) => commands::verify::run(&root, &terminal, args),
+        Command::Faults(args) => commands::faults::run(&root, &terminal, args),
         Command::Install(args) => commands::install::run(&root, &terminal, args),
         Command::Uninstall(args) => commands::uninstall::run(&root, &terminal, args),
         Command::Params(what) => commands::params::run(&root, &terminal, what),

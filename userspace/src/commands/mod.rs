@@ -3,6 +3,7 @@
 //! The commands, one file each, but those for packagers, which share one.
 
 pub mod doctor;
+pub mod faults;
 pub mod install;
 pub mod layout;
 mod not_loaded;
@@ -23,7 +24,7 @@ pub enum Exit {
     /// An error.
     Error,
     /// The policy is not in effect; for `doctor`: an error was found; for `params`: something has to
-    /// be done.
+    /// be done; for `faults`: there was one.
     NotInEffect,
     /// There is no GPU that rmcp guards.
     NoGpu,

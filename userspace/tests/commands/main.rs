@@ -7,6 +7,7 @@ mod cpio;
 mod doctor;
 #[path = "../../src/elf/testing.rs"]
 mod elf;
+mod faults;
 mod hostile;
 mod install;
 mod maintainer_scripts;

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+
+//! Finds the few lines of a log that may matter, at the speed of a search, in a fixed amount of memory.
+
+use aho_corasick::AhoCorasick;
+use memchr::{memchr, memrchr};
+use std::io::{self, ErrorKind, Read};
+use std::ops::ControlFlow;
+
+/// What a line that matters has in it.
+const WORDS: [&str; 5] = [
+    "amdgpu",
+    "GPU reset",
+    "by GPU node-",
+    "HSA_STATUS_ERROR",
+    "callbacks suppressed",
+];
+/// How much is read at a time. A line that is longer is cut there.
+const BLOCK: usize = 256 << 10;
+/// As long as a line may be that is looked at: its beginning. The kernel's longest is below 2 KiB.
+const LONGEST: usize = 16 << 10;
+
+/// Calls `each` with every line that may matter, until there is no more to read or it says so.
+///
+/// # Errors
+///
+/// When the log cannot be read; that it was interrupted is none.
+pub fn lines(mut log: impl Read, mut each: impl FnMut(&[u8]) -> ControlFlow<()>) -> io::Result<()> {
+    let words = AhoCorasick::new(WORDS).expect("five words");
+    let mut block = vec![0; BLOCK];
+    let mut filled = 0;
+    // Whether the block begins within a line that was cut.
+    let mut cut = false;
+    loop {
+        let read = match log.read(&mut block[filled..]) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            read => read?,
+        };
+        let before = filled;
+        filled += read;
+        let whole = match memrchr(b'\n', &block[before..filled]) {
+            Some(end) => before + end + 1,
+            None if read == 0 || filled == BLOCK => filled,
+            None => continue,
+        };
+        let mut begin = 0;
+        if cut {
+            begin = memchr(b'\n', &block[..whole]).map_or(whole, |end| end + 1);
+        }
+        // Only what fills the block ends elsewhere than at a line's end.
+        cut = whole > 0 && block[whole - 1] != b'\n';
+        if search(&words, &block[begin..whole], &mut each).is_break() || read == 0 {
+            return Ok(());
+        }
+        block.copy_within(whole..filled, 0);
+        filled -= whole;
+    }
+}
+
+/// The same in a text of whole lines.
+fn search(
+    words: &AhoCorasick,
+    mut text: &[u8],
+    each: &mut impl FnMut(&[u8]) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    while let Some(found) = words.find(text) {
+        let begin = memrchr(b'\n', &text[..found.start()]).map_or(0, |at| at + 1);
+        let end = memchr(b'\n', &text[found.end()..]).map_or(text.len(), |at| found.end() + at);
+        each(&text[begin..end.min(begin + LONGEST)])?;
+        text = text.get(end + 1..).unwrap_or_default();
+    }
+    ControlFlow::Continue(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Reads as much at a time as a list says, over and over.
+    struct Pieces<'a>(&'a [u8], Vec<usize>, usize);
+
+    impl Read for Pieces<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.2 += 1;
+            let size = self.1[self.2 % self.1.len()]
+                .min(buffer.len())
+                .min(self.0.len());
+            buffer[..size].copy_from_slice(&self.0[..size]);
+            self.0 = &self.0[size..];
+            Ok(size)
+        }
+    }
+
+    fn found(log: impl Read) -> Vec<Vec<u8>> {
+        let mut found = Vec::new();
+        let each = |line: &[u8]| {
+            found.push(line.to_vec());
+            ControlFlow::Continue(())
+        };
+        lines(log, each).unwrap();
+        found
+    }
+
+    #[test]
+    fn a_line_longer_than_a_block_is_cut_and_the_next_is_read() {
+        let long = "amdgpu ".repeat(BLOCK / 2);
+        let log = format!("{long}\nx\namdgpu: here\n{long}");
+        let lines = found(log.as_bytes());
+        let begin = &long.as_bytes()[..LONGEST];
+        assert_eq!(lines, [begin, b"amdgpu: here", begin]);
+    }
+
+    #[test]
+    fn it_stops_when_told() {
+        let mut count = 0;
+        let each = |_: &[u8]| {
+            count += 1;
+            ControlFlow::Break(())
+        };
+        lines(&b"amdgpu\namdgpu\n"[..], each).unwrap();
+        assert_eq!(count, 1);
+    }
+
+    proptest! {
+        #[test]
+        fn every_line_is_found_however_it_arrives(
+            text in "(amdgpu|GPU reset|a|\n|\n|by GPU node-)*",
+            sizes in prop::collection::vec(1usize..9, 1..5),
+        ) {
+            let lines = text.lines().filter(|line| WORDS.iter().any(|word| line.contains(word)));
+            let lines: Vec<Vec<u8>> = lines.map(|line| line.as_bytes().to_vec()).collect();
+            prop_assert_eq!(found(Pieces(text.as_bytes(), sizes, 0)), lines);
+        }
+    }
+}
