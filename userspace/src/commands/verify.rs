@@ -248,11 +248,10 @@ impl Gpu {
                 (false, _, _) | (_, true, _) => Verdict::NotInEffect,
             },
             rmcp: match (module, guard) {
-                (_, Some(_)) if said && contradicted => {
-                    "says enforced, which another source contradicts: reboot, and if it stays so, \
-                     report this"
-                        .to_owned()
-                }
+                (_, Some(guard)) if said && contradicted => format!(
+                    "says {}, which another source contradicts: reboot, and if it stays so, report this",
+                    guard.state
+                ),
                 (_, Some(guard)) => format!("says {}: {}", guard.state, guard.reason),
                 (Err(why), None) => format!(
                     "is not loaded, and this is held against its defaults: {}",

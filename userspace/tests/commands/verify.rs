@@ -533,6 +533,27 @@ fn parameters_that_are_not_as_documented_are_an_error() {
 }
 
 #[test]
+fn where_neither_field_is_asked_for_the_memory_type_is_confirmed() {
+    let tree = confirmed();
+    tree.parameter("noretry", "-1")
+        .guard(BDF, "state", "report-only")
+        .guard(
+            BDF,
+            "reason",
+            "noretry=-1 and fragment_size=-1: neither is written",
+        );
+    assert_eq!(verify(&tree).code, 0);
+    tree.write(&format!("{KPROBES}/list"), "");
+    let seen = verify(&tree);
+    assert_eq!(seen.code, 2);
+    let said = "says report-only, which another source contradicts";
+    assert!(seen.out.contains(said), "{seen:?}");
+    // Where that is not asked for either, nothing is in force.
+    tree.parameter("mtype_cc", "report");
+    assert_eq!(verify(&tree).code, 2);
+}
+
+#[test]
 fn no_page_is_mapped_for_a_tree() {
     let tree = confirmed();
     let json = tree.run(&["verify", "--probe", "--json"]).json();
