@@ -5,7 +5,8 @@
 
 use crate::access_list;
 use crate::root::Root;
-use rustix::process::getuid;
+use anyhow::{Context, Result};
+use rustix::process::{getgid, getuid};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
@@ -68,6 +69,46 @@ pub fn caller(root: &Root) -> Option<User> {
     users(root).into_iter().find(|user| user.uid == uid)
 }
 
+/// The user that a command was asked to look at; else the caller, who may be one that is not listed, as
+/// in a container. `None` below another root, where this process is nobody.
+///
+/// # Errors
+///
+/// When there is no user of that name.
+pub fn asked(root: &Root, name: Option<&str>) -> Result<Option<User>> {
+    match name {
+        Some(name) => named(root, name).map(Some),
+        None => Ok(root
+            .is_running_system()
+            .then(|| caller(root).unwrap_or_else(unlisted))),
+    }
+}
+
+/// The user of this name.
+///
+/// # Errors
+///
+/// When there is none.
+pub fn named(root: &Root, name: &str) -> Result<User> {
+    users(root)
+        .into_iter()
+        .find(|user| user.name == name)
+        .with_context(|| format!("there is no user {name:?} in /etc/passwd"))
+}
+
+/// Who runs this program, by what the process itself knows.
+fn unlisted() -> User {
+    let uid = getuid().as_raw();
+    User {
+        name: format!("the user {uid}"),
+        uid,
+        gid: getgid().as_raw(),
+        full_name: String::new(),
+        home: std::env::var("HOME").unwrap_or_default(),
+        groups: Vec::new(),
+    }
+}
+
 /// Whether a user may read and write a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Access {
@@ -84,6 +125,28 @@ pub enum Access {
     },
     /// It cannot be told, and why.
     Unknown(String),
+}
+
+impl Access {
+    /// What keeps the user from the device, in one sentence.
+    pub fn obstacle(&self, user: &User, device: &str) -> Option<String> {
+        let name = &user.name;
+        Some(match self {
+            Self::Granted => return None,
+            Self::Missing => format!("{device} is not there, though its driver is"),
+            Self::Unknown(why) => format!("{device}: {why}"),
+            Self::Denied {
+                member: true,
+                group: Some(group),
+            } => format!("{name} is in the group {group}, but this login is older than that"),
+            Self::Denied {
+                group: Some(group), ..
+            } => format!("{name} may not use {device}, which the group {group} may"),
+            Self::Denied { group: None, .. } => {
+                format!("{name} may not use {device}, nor may any group")
+            }
+        })
+    }
 }
 
 /// Whether the user may read and write the device.

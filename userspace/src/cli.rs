@@ -2,7 +2,7 @@
 
 //! The command line, and the help that teaches it.
 
-use clap::{Args, ColorChoice, Parser, Subcommand};
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Pins the memory policy of RDNA1 and RDNA2 GPUs under the stock amdgpu driver, and shows that it
@@ -51,12 +51,39 @@ pub enum Command {
     /// With --prometheus the metrics have a sample rmcp_read_success, which is 0 when the status could
     /// not be read; all others are then absent.
     Status(Status),
+    /// Tell a script whether a job may be started: which GPU, guarded or not, usable or not
+    ///
+    /// Prints a line for each RDNA1/RDNA2 GPU: its address, chip and instruction set, guarded=yes or no
+    /// (as 'status' has it), usable=yes or no (amdkfd has a node of it, and the user may open /dev/kfd
+    /// and its render node), and after a colon why not. What cannot be seen from here, as in a
+    /// container, is said to be unseen, not guessed.
+    ///
+    /// Exit codes: 0 at least one is usable, and each usable one is guarded; 1 an error; 2 one is not
+    /// guarded and not known to be unusable; 3 there is no such GPU; 4 there is, but none is usable;
+    /// 5 what the answer rests on cannot be seen.
+    Detect(Detect),
     /// Check everything from the kernel to the environment of jobs, and say what to type
     ///
     /// Changes nothing. Each finding says what was found, why it matters, what to do and where to
     /// read about it. Exit codes: 0 nothing worse than a note; 1 doctor itself failed; 2 an error
     /// was found; 3 no error, but no RDNA1/RDNA2 GPU either; 4 a warning was found.
     Doctor(Doctor),
+    /// Print the environment that a job on this GPU should have
+    ///
+    /// By default that is nothing to set, and the variables that do harm on the GPUs of this machine
+    /// taken away. Profiles set more: 'rmcp-kctl env --list' names them, and 'rmcp-kctl env --explain
+    /// HSA_XNACK' tells what a variable does, what is said of it, since when and where that can be read.
+    ///
+    /// In a shell: eval "$(rmcp-kctl env)", or in fish: rmcp-kctl env --format fish | source. For every
+    /// login: rmcp-kctl env --output /etc/profile.d/zz-rmcp-env.sh (uninstall leaves that file alone).
+    ///
+    /// Profiles of your own are files, NAME.toml in ~/.config/rmcp or /etc/rmcp/profiles.d:
+    /// about = "what it is for", unset = ["NAME", ...], and below [set] lines like NAME = "value".
+    ///
+    /// Exit codes: 0 printed; 1 an error, and nothing was printed; 3 printed, but there is no RDNA1/RDNA2
+    /// GPU, so that nothing is known to do harm; 4 printed, but a profile of your own sets what does harm
+    /// on this GPU.
+    Env(Env),
     /// Confirm each policy by sources other than rmcp's own word
     ///
     /// noretry is read from the registers of both memory hubs of the GPU (bit 7 of
@@ -142,6 +169,14 @@ pub struct Status {
     pub output: Option<PathBuf>,
 }
 
+/// Options of `detect`.
+#[derive(Debug, Args)]
+pub struct Detect {
+    /// Whose access to the GPU to look at [default: who runs this, or who called sudo]
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+}
+
 /// Options of `doctor`.
 #[derive(Debug, Args)]
 pub struct Doctor {
@@ -151,6 +186,42 @@ pub struct Doctor {
     /// Write a report for a bug tracker as well, without names, serial numbers and the like
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+}
+
+/// Options of `env`.
+#[derive(Debug, Args)]
+pub struct Env {
+    /// Add a profile; may be repeated, and of two that disagree the later one counts
+    #[arg(short, long = "profile", value_name = "NAME")]
+    pub profiles: Vec<String>,
+    /// What to print; in a shell's format -v adds what each line is for [--json: json]
+    #[arg(short, long, value_name = "FORMAT", default_value = "sh")]
+    pub format: Format,
+    /// Write it to this file, so that it is whole at any moment
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// List the profiles
+    #[arg(long, conflicts_with_all = ["profiles", "format", "output", "explain"])]
+    pub list: bool,
+    /// Tell what a variable does
+    #[arg(long, value_name = "VARIABLE", conflicts_with_all = ["profiles", "format", "output"])]
+    pub explain: Option<String>,
+    /// Whose profiles to read [default: who runs this, or who called sudo]
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+}
+
+/// Who reads an environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// sh, and the shells like it
+    Sh,
+    /// fish
+    Fish,
+    /// An EnvironmentFile= of systemd; what to take away is in its comments
+    Systemd,
+    /// One JSON document
+    Json,
 }
 
 /// What to do about parameters.

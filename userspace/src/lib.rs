@@ -52,6 +52,7 @@ pub mod source;
 pub mod steps;
 pub mod sysfs;
 pub mod traced;
+pub mod variables;
 
 /// The hash that ties a layout to one amdgpu, shared with the kernel module.
 #[path = "../../kmod/fingerprint.rs"]

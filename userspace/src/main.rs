@@ -29,7 +29,9 @@ fn main() -> ExitCode {
     let terminal = Terminal::new(&cli.global);
     let outcome = match &cli.command {
         Command::Status(args) => commands::status::run(&root, &terminal, args),
+        Command::Detect(args) => commands::detect::run(&root, &terminal, args),
         Command::Doctor(args) => commands::doctor::run(&root, &terminal, args),
+        Command::Env(args) => commands::env::run(&root, &terminal, args),
         Command::Verify(args) => commands::verify::run(&root, &terminal, args),
         Command::Faults(args) => commands::faults::run(&root, &terminal, args),
         Command::Install(args) => commands::install::run(&root, &terminal, args),

@@ -183,6 +183,17 @@ impl Terminal {
         out.flush()
     }
 
+    /// A result that another program reads, as it is.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written; a reader that went away is an error here.
+    pub fn raw(&self, text: &str) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        out.flush()
+    }
+
     /// Whether a person looks at a screen that can be drawn again.
     pub fn redraws(&self) -> bool {
         let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");

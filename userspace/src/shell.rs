@@ -95,7 +95,8 @@ fn pam_value(words: &[Word]) -> Option<String> {
     known.then(|| word.text[prefix.len()..].to_owned())
 }
 
-fn is_name(text: &str) -> bool {
+/// Whether a text is the name of a variable, as shells have it.
+pub fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }

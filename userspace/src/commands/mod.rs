@@ -2,7 +2,9 @@
 
 //! The commands, one file each, but those for packagers, which share one.
 
+pub mod detect;
 pub mod doctor;
+pub mod env;
 pub mod faults;
 pub mod install;
 pub mod layout;
@@ -23,15 +25,20 @@ pub enum Exit {
     Success,
     /// An error.
     Error,
-    /// The policy is not in effect; for `doctor`: an error was found; for `params`: something has to
-    /// be done; for `faults`: there was one.
+    /// The policy is not in effect; for `detect`: on a GPU that may be used; for `doctor`: an error was
+    /// found; for `params`: something has to be done; for `faults`: there was one.
     NotInEffect,
     /// There is no GPU that rmcp guards.
     NoGpu,
-    /// `doctor` found what deserves a look, and nothing worse.
+    /// `doctor` found what deserves a look, and nothing worse; `env`: a person's profile sets what does
+    /// harm.
     Warnings,
     /// `verify`: nothing contradicts the policy, and something of it nothing confirms.
     Unconfirmed,
+    /// `detect`: no GPU that rmcp guards may be used here.
+    Unusable,
+    /// `detect`: what the answer rests on cannot be seen from here.
+    Unseen,
     /// This kernel cannot have the module: the code with which DKMS skips a kernel.
     Skipped,
 }
@@ -44,7 +51,8 @@ impl Exit {
             Self::Error => 1,
             Self::NotInEffect => 2,
             Self::NoGpu => 3,
-            Self::Warnings | Self::Unconfirmed => 4,
+            Self::Warnings | Self::Unconfirmed | Self::Unusable => 4,
+            Self::Unseen => 5,
             Self::Skipped => 77,
         }
     }

@@ -20,6 +20,8 @@ pub struct Node {
     pub bdf: Option<String>,
     /// The instruction set that amdkfd announces, such as gfx1010.
     pub gfx_target: Option<String>,
+    /// The device file by which programs reach it.
+    pub render_node: Option<String>,
     /// Whether each of its links carries atomic operations.
     pub atomics: bool,
 }
@@ -35,30 +37,42 @@ pub fn present(root: &Root) -> bool {
 ///
 /// When a file exists but cannot be read.
 pub fn gpus(root: &Root) -> io::Result<Vec<Node>> {
-    let mut gpus = Vec::new();
-    for name in root.list(NODES) {
-        let Ok(number) = name.parse() else { continue };
-        let node = format!("{NODES}/{name}");
-        let properties = properties(root, &format!("{node}/properties"))?;
-        let get = |name: &str| properties.get(name).copied();
-        if get("simd_count").unwrap_or(0) == 0 {
-            continue;
-        }
-        let mut atomics = true;
-        for link in root.list(format!("{node}/io_links")) {
-            let link = self::properties(root, &format!("{node}/io_links/{link}/properties"))?;
-            atomics &= link
-                .get("flags")
-                .is_none_or(|flags| flags & NO_ATOMICS == 0);
-        }
-        gpus.push(Node {
-            number,
-            bdf: get("location_id").map(|id| bdf(get("domain").unwrap_or(0), id)),
-            gfx_target: get("gfx_target_version").and_then(gfx_target),
-            atomics,
-        });
+    all(root).filter_map(Result::transpose).collect()
+}
+
+/// The GPUs among the nodes that may be read. A container may not read those of GPUs that it was not
+/// given (`kfd_devcgroup_check_permission`), and ROCm's runtime passes them over.
+pub fn readable_gpus(root: &Root) -> Vec<Node> {
+    all(root).filter_map(|node| node.ok().flatten()).collect()
+}
+
+/// Every node; `None` for one that is no GPU.
+fn all(root: &Root) -> impl Iterator<Item = io::Result<Option<Node>>> + '_ {
+    let names = root.list(NODES).into_iter();
+    names.filter_map(|name| Some(gpu(root, name.parse().ok()?)))
+}
+
+fn gpu(root: &Root, number: u32) -> io::Result<Option<Node>> {
+    let node = format!("{NODES}/{number}");
+    let properties = properties(root, &format!("{node}/properties"))?;
+    let get = |name: &str| properties.get(name).copied();
+    if get("simd_count").unwrap_or(0) == 0 {
+        return Ok(None);
     }
-    Ok(gpus)
+    let mut atomics = true;
+    for link in root.list(format!("{node}/io_links")) {
+        let link = self::properties(root, &format!("{node}/io_links/{link}/properties"))?;
+        atomics &= link
+            .get("flags")
+            .is_none_or(|flags| flags & NO_ATOMICS == 0);
+    }
+    Ok(Some(Node {
+        number,
+        bdf: get("location_id").map(|id| bdf(get("domain").unwrap_or(0), id)),
+        gfx_target: get("gfx_target_version").and_then(gfx_target),
+        render_node: get("drm_render_minor").map(|minor| format!("/dev/dri/renderD{minor}")),
+        atomics,
+    }))
 }
 
 /// `location_id` is the kernel's `pci_dev_id`.

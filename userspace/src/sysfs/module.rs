@@ -18,6 +18,11 @@ pub enum Live {
     Value(String),
 }
 
+/// Whether the kernel's modules can be seen at all: not in every container.
+pub fn visible(root: &Root) -> bool {
+    root.exists(MODULES)
+}
+
 /// Where a parameter is shown.
 pub fn file(module: &str, parameter: &str) -> String {
     format!("{MODULES}/{module}/parameters/{parameter}")

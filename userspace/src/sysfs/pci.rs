@@ -70,6 +70,11 @@ impl Gpu {
     }
 }
 
+/// Whether PCI devices can be seen at all: not in every container.
+pub fn visible(root: &Root) -> bool {
+    root.exists(DEVICES)
+}
+
 /// The directory of a PCI function in sysfs.
 pub fn directory(bdf: &str) -> String {
     format!("{DEVICES}/{bdf}")

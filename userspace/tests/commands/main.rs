@@ -4,9 +4,11 @@
 
 #[path = "../../src/cpio/testing.rs"]
 mod cpio;
+mod detect;
 mod doctor;
 #[path = "../../src/elf/testing.rs"]
 mod elf;
+mod env;
 mod faults;
 mod hostile;
 mod install;

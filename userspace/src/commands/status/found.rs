@@ -64,7 +64,7 @@ pub(in crate::commands) struct Gpu {
     pub(super) driver: Option<String>,
     pub(super) gc_version: Option<GcVersion>,
     pub(in crate::commands) chip: Option<&'static str>,
-    pub(super) gfx_target: Option<&'static str>,
+    pub(in crate::commands) gfx_target: Option<&'static str>,
     /// Whether rmcp is made for this GPU; `None` while its GC version is not known.
     pub(in crate::commands) covered: Option<bool>,
     pub(in crate::commands) enforced: bool,

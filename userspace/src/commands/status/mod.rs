@@ -8,6 +8,7 @@ mod metrics;
 mod screen;
 mod watch;
 
+pub(in crate::commands) use found::Gpu;
 pub use found::{Status, Verdict};
 
 use super::Exit;

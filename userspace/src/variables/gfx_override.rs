@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+
+//! `HSA_OVERRIDE_GFX_VERSION`, and its form for one node: judged by the GPU that it is for.
+
+use super::known::OVERRIDE;
+use crate::policy::Chip;
+
+/// A version of an instruction set: (10, 1, 0) is gfx1010.
+pub type Version = (u32, u32, u32);
+
+/// Which GPUs the variable is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nodes {
+    /// All.
+    All,
+    /// That which amdkfd has at this number: newer libraries know this form.
+    One(u32),
+}
+
+impl Nodes {
+    /// By its name; `None` for another variable.
+    pub fn of(name: &str) -> Option<Self> {
+        let rest = name.strip_prefix(OVERRIDE)?;
+        match rest.strip_prefix('_') {
+            None => rest.is_empty().then_some(Self::All),
+            Some(node) => node.parse().ok().map(Self::One),
+        }
+    }
+}
+
+/// 10.3.0, as the library reads it.
+pub fn version(text: &str) -> Option<Version> {
+    let mut numbers = text.trim().split('.').map(|number| number.parse().ok());
+    let version = (numbers.next()??, numbers.next()??, numbers.next()??);
+    numbers.next().is_none().then_some(version)
+}
+
+/// (10, 1, 0) of gfx1010: the last two digits are the minor version and the stepping.
+pub fn target(chip: &Chip) -> Option<Version> {
+    let digits = chip.gfx_target.strip_prefix("gfx")?;
+    let (major, rest) = digits.split_at_checked(digits.len().checked_sub(2)?)?;
+    let mut rest = rest.chars().map(|digit| digit.to_digit(16));
+    Some((major.parse().ok()?, rest.next()??, rest.next()??))
+}
+
+/// Whether code of the version is made for another minor version than the chip's.
+pub fn crosses(version: Version, chip: &Chip) -> bool {
+    target(chip).map(|(major, minor, _)| (major, minor)) != Some((version.0, version.1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::CHIPS;
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_chips_target_is_a_version() {
+        for chip in &CHIPS {
+            let (major, minor, _) = target(chip).unwrap();
+            assert_eq!(
+                (major as u8, minor as u8),
+                (chip.gc.0, chip.gc.1),
+                "{chip:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn versions_have_three_numbers() {
+        assert_eq!(version(" 10.3.0\n"), Some((10, 3, 0)));
+        for text in ["", "10.3", "10.3.0.1", "gfx1030", "10.3.x", "-1.0.0"] {
+            assert_eq!(version(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_variable_is_for_all_nodes_or_for_one() {
+        let of = |rest: &str| Nodes::of(&format!("{OVERRIDE}{rest}"));
+        assert_eq!((of(""), of("_1")), (Some(Nodes::All), Some(Nodes::One(1))));
+        for other in ["_", "_x", "S", "_1_2"] {
+            assert_eq!(of(other), None, "{other}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_panics(text: String) {
+            version(&text);
+            Nodes::of(&format!("{OVERRIDE}_{text}"));
+        }
+    }
+}
