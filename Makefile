@@ -5,6 +5,7 @@
 # make corpus     rmcp's reader of layouts against bpftool, on many of Debian's kernels (1.8 GB once)
 # make fuzz       hostile BTF, ELF and compressed files: CASES of each of four kinds (2.5 million)
 # make bench      how fast the command is, against others on this machine: target/bench/report.json
+#                 and on a kernel log of LOG_MIB (1024): target/bench/faults.json
 # make life       what is long: scenarios of many rounds, installations killed at every step (over an hour)
 # make deb        a Debian package: target/rmcp_1.0_amd64.deb
 # make install    on a real machine: the command, then the kernel module through it
@@ -68,6 +69,7 @@ bench:
 	$(vm)/host.sh
 	amdgpu=$$(find "$$($(vm)/rootfs.sh)/usr/lib/modules/" -name 'amdgpu.ko*') && \
 		AMDGPU=$$amdgpu $(vm)/cargo.sh bench --locked -p rmcp-kctl --bench speed
+	$(vm)/cargo.sh bench --locked -p rmcp-kctl --bench faults
 
 # Everything but the virtual machines.
 check:

@@ -2,6 +2,7 @@
 
 //! The command line, and the help that teaches it.
 
+use crate::faultlog::since::Since;
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -113,7 +114,7 @@ pub enum Command {
     ///
     /// Exit codes: 0 nothing was found; 1 the log could not be read; 2 something was found.
     #[command(
-        after_help = "Examples:\n  dmesg | rmcp-kctl faults -\n  rmcp-kctl faults /var/log/kern.log"
+        after_help = "Examples:\n  sudo rmcp-kctl faults\n  rmcp-kctl faults --journal --since 2d\n  dmesg | rmcp-kctl faults -\n  rmcp-kctl faults --follow --json --journal"
     )]
     Faults(Faults),
     /// Build and install the module for every kernel that can have it, and load it at boot
@@ -271,9 +272,23 @@ pub struct Verify {
 /// Options of `faults`.
 #[derive(Debug, Args)]
 pub struct Faults {
-    /// The log: a file, or - for standard input
+    /// The log: a file, or - for standard input [default: the kernel's own, /dev/kmsg]
     #[arg(value_name = "FILE")]
-    pub log: PathBuf,
+    pub log: Option<PathBuf>,
+    /// Read the kernel's messages out of the journal: of this boot, or with --since of all
+    #[arg(long, conflicts_with = "log")]
+    pub journal: bool,
+    /// Go on with what is logged later, until Ctrl-C; an incident is printed when it has been quiet for
+    /// a second
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Only what was logged since then: 'boot', a time with its zone such as 2026-11-21T18:05:09Z, or
+    /// how long ago: 90s, 30m, 2h, 7d
+    ///
+    /// A line whose time cannot be compared with that is read: one without a time, or of an unknown
+    /// zone, or with seconds since a boot that need not be this one.
+    #[arg(long, value_name = "TIME", value_parser = Since::parse)]
+    pub since: Option<Since>,
 }
 
 /// Options of `install`.

@@ -29,6 +29,7 @@ pub mod gpu;
 pub mod initramfs;
 pub mod kernel;
 pub mod kernel_file;
+pub mod kmsg;
 pub mod layout;
 pub mod lock;
 pub mod modinfo;

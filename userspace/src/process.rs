@@ -4,10 +4,12 @@
 
 use crate::report::Terminal;
 use anyhow::{bail, Context, Result};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -144,4 +146,19 @@ fn with_heartbeat<T: Send>(
         drop(done);
         result
     })
+}
+/// Gets something when this process is asked to end.
+///
+/// # Errors
+///
+/// When signals cannot be caught.
+pub fn interrupts() -> Result<Receiver<()>> {
+    let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot catch Ctrl-C")?;
+    let (send, receive) = mpsc::channel();
+    thread::spawn(move || {
+        if signals.forever().next().is_some() {
+            let _ = send.send(());
+        }
+    });
+    Ok(receive)
 }

@@ -194,9 +194,14 @@ fn fault(message: &str) -> Option<Event> {
 /// ` Process` from Linux 6.18, ` in process` from 6.9, and `Process information: process` after a
 /// timeout before.
 fn task_line(message: &str) -> Option<Task> {
-    let rest = ["Process information: process ", "Process ", "in process "]
-        .iter()
-        .find_map(|begin| message.strip_prefix(begin))?;
+    let rest = [
+        "Process information: process ",
+        "Process ",
+        "in process ",
+        "for process ",
+    ]
+    .iter()
+    .find_map(|begin| message.strip_prefix(begin))?;
     // Linux 6.9 has the parenthesis of the line that this one was part of.
     task_of(rest.strip_suffix(')').unwrap_or(rest))
 }
@@ -311,7 +316,11 @@ fn ring(message: &str) -> Option<Happening> {
         });
     }
     if let Some(what) = message.strip_prefix("Illegal ") {
-        let what = what.strip_suffix(" in command stream")?.to_owned();
+        let what = what.strip_suffix(" command stream")?;
+        let what = what
+            .strip_suffix(" in SDMA")
+            .or_else(|| what.strip_suffix(" in"))?;
+        let what = what.to_owned();
         return Some(Happening::IllegalCommand { what });
     }
     [
@@ -341,7 +350,10 @@ fn reset(message: &str) -> Option<Happening> {
         if rest == "succeeded!" {
             return done(Stage::Succeeded);
         }
-        let error = rest.strip_prefix("failed with error ")?.parse().ok();
+        let error = rest.strip_prefix("failed")?;
+        let error = error
+            .strip_prefix(" with error ")
+            .and_then(|error| error.parse().ok());
         return Some(Happening::GpuReset {
             stage: Stage::Failed,
             error,

@@ -3,11 +3,11 @@
 //! What belongs together: the page faults of one process on one GPU, the timeouts and resets that
 //! follow, and what ROCr says of them. However long the log, no more than a few are kept at a time.
 
+use super::event;
 use super::event::{Event, Happening, Task};
 use super::fault::{Fault, Lines};
 use super::line::Line;
 use super::stamp::Stamp;
-use super::{event, line};
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -134,17 +134,10 @@ pub struct Incidents {
 }
 
 impl Incidents {
-    /// Takes a line of any log.
-    pub fn line(&mut self, bytes: &[u8]) {
-        if let Some(line) = line::parse(bytes) {
-            self.push(line);
-        }
-    }
-
-    /// Takes a line.
-    pub fn push(&mut self, line: Line) {
+    /// Takes a line; whether it told of anything.
+    pub fn push(&mut self, line: Line) -> bool {
         let Some(event) = event::parse(&line.message) else {
-            return;
+            return false;
         };
         let Line { at, gpu, .. } = line;
         if let Some(at) = &at {
@@ -162,7 +155,14 @@ impl Incidents {
             None => Some(event),
         };
         // A line of the fault that is being read.
-        let Some(event) = event else { return };
+        if let Some(event) = event {
+            self.file(at, gpu, event);
+        }
+        true
+    }
+
+    /// Takes what is no further line of a fault.
+    fn file(&mut self, at: Option<Stamp>, gpu: Option<String>, event: Event) {
         match event {
             Event::Happened(what) => {
                 self.complete(|of| gpu.is_none() || *of == gpu);

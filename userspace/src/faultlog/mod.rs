@@ -11,6 +11,7 @@ pub mod incident;
 pub mod line;
 pub mod meaning;
 pub mod scan;
+pub mod since;
 pub mod stamp;
 pub mod status;
 #[cfg(test)]

@@ -66,6 +66,11 @@ impl Stamp {
         Some(Duration::from_micros(micros))
     }
 
+    /// The moment that it is, where that is certain.
+    pub(super) fn seconds_since_1970(&self) -> Option<u64> {
+        (self.clock == Clock::Utc).then_some(self.micros / 1_000_000)
+    }
+
     /// Whether it is before a moment, seconds after 1970, on a machine that booted at another; `None`
     /// when this cannot be said.
     pub fn is_before(&self, moment: u64, booted: Option<u64>) -> Option<bool> {

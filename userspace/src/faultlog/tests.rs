@@ -14,7 +14,7 @@ use proptest::prelude::*;
 enum Kernel {
     /// gmc_v10_0.c of Linux 5.15, 6.1 and 6.6: the task is in the first line.
     V5_15,
-    /// gmc_v10_0.c of Linux 6.9 to 6.12: the task has a line, `in process`.
+    /// gmc_v10_0.c of Linux 6.9 to 6.12, and of later releases of 6.1: the task has a line.
     V6_9,
     /// gmc_v10_0.c and amdgpu_vm.c (`amdgpu_vm_print_task_info`) of Linux 7.2, without `amdgpu: `.
     V7_2,
@@ -130,11 +130,17 @@ impl Printed {
     }
 }
 
+fn push(incidents: &mut Incidents, bytes: &[u8]) {
+    if let Some(line) = line::parse(bytes) {
+        incidents.push(line);
+    }
+}
+
 /// The incidents of a log.
 fn incidents<L: AsRef<str>>(lines: impl IntoIterator<Item = L>) -> Vec<Incident> {
     let mut incidents = Incidents::default();
     for line in lines {
-        incidents.line(line.as_ref().as_bytes());
+        push(&mut incidents, line.as_ref().as_bytes());
     }
     incidents.end();
     incidents.over()
@@ -219,6 +225,24 @@ fn other_hubs_and_words_are_read() {
 }
 
 #[test]
+fn every_wording_of_a_task_is_read() {
+    for (before, after) in [
+        // gmc_v10_0.c of Linux 6.9 to 6.12, as first released and as mended.
+        ("in process", ""),
+        ("in process", ")"),
+        // Another hub's of Linux 6.1.192.
+        ("for process", ""),
+        // amdgpu_vm.c of Linux 7.2.
+        ("Process", ""),
+        // amdgpu_job.c of Linux 5.15 to 6.12.
+        ("Process information: process", ""),
+    ] {
+        let line = format!("{before} python pid 123 thread python pid 124{after}");
+        assert_eq!(parse(&line), Some(Event::Task(task("python"))), "{line}");
+    }
+}
+
+#[test]
 fn whatever_a_process_is_called_its_number_is_its_own() {
     for name in [
         "",
@@ -271,6 +295,7 @@ fn what_else_happens_to_a_gpu_is_read() {
         ("GPU reset begin!", reset(Stage::Begun, None)),
         ("GPU reset begin!. Source:  1", reset(Stage::Begun, None)),
         ("GPU reset(2) succeeded!", reset(Stage::Succeeded, None)),
+        ("GPU reset(2) failed", reset(Stage::Failed, None)),
         ("GPU reset(2) failed with error -110", reset(Stage::Failed, Some(-110))),
         ("GPU reset end with ret = -110", reset(Stage::Failed, Some(-110))),
         ("GPU Recovery Failed: -19", reset(Stage::Failed, Some(-19))),
@@ -282,6 +307,11 @@ fn what_else_happens_to_a_gpu_is_read() {
         (
             "Illegal register access in command stream",
             Happening::IllegalCommand { what: "register access".to_owned() },
+        ),
+        // sdma_v5_0.c and sdma_v5_2.c of Linux 5.15 to 6.1.
+        (
+            "Illegal instruction in SDMA command stream",
+            Happening::IllegalCommand { what: "instruction".to_owned() },
         ),
         // kfd_device_queue_manager.c, kfd_process.c and kfd_svm.c of Linux 7.2.
         ("qcm fence wait loop timeout expired", Happening::PreemptionTimeout),
@@ -538,8 +568,7 @@ proptest! {
     )) {
         let mut incidents = Incidents::default();
         for bytes in &lines {
-            let _ = line::parse(bytes);
-            incidents.line(bytes);
+            push(&mut incidents, bytes);
         }
         incidents.end();
         for incident in incidents.over() {

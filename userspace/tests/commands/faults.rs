@@ -3,8 +3,12 @@
 //! `faults` on logs in every form.
 
 use crate::support::{Outcome, Tree};
-use std::io::Write;
-use std::process::Stdio;
+use serde_json::json;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 /// A page fault of a ROCm process as Linux 7.2 prints it (gmc_v10_0.c, gfxhub_v2_0.c): a write of TCP
 /// to a page that is not there.
@@ -127,4 +131,191 @@ fn what_a_process_is_called_does_nothing_to_the_terminal() {
         outcome.out
     );
     assert!(!outcome.out.contains(['\u{1b}', '\u{7}']));
+}
+
+/// The fault as /dev/kmsg has it, at a second after boot.
+fn records(second: u32) -> String {
+    let escaped = |line: &str| line.replace('\t', "\\x09");
+    FAULT
+        .map(|line| format!("3,{second},{second}000000,-;{}\n", escaped(line)))
+        .concat()
+}
+
+#[test]
+fn the_kernels_own_log_is_read_with_what_this_machines_gpu_is() {
+    let tree = Tree::new();
+    tree.gpu("0000:03:00.0", "0x731f", [10, 1, 10])
+        .block("0000:03:00.0", "MMHUB", [2, 0, 0], "")
+        .write("/proc/stat", "cpu 1 2 3\nbtime 1795284309");
+    // The detail lines are lost.
+    let log = records(12)
+        .replace("gfxhub", "mmhub")
+        .replace("GCVM", "MMVM")
+        .replace("00841051", "00801a11");
+    let log: Vec<&str> = log.lines().take(4).collect();
+    tree.write("/dev/kmsg", &log.join("\n"));
+    let outcome = tree.run(&["--json", "faults"]);
+    assert_eq!(outcome.code, 2, "{outcome:?}");
+    let fault = &outcome.json()["faults"][0];
+    assert_eq!(
+        (&fault["hub"], &fault["client"]),
+        (&"mmhub".into(), &"VMC".into())
+    );
+    assert_eq!(fault["client_id"], 13);
+    // 2026-11-21T18:05:09Z is when it booted.
+    for (since, code) in [
+        ("boot", 2),
+        ("2026-11-21T18:05:15Z", 2),
+        ("2026-11-21T18:05:30Z", 0),
+    ] {
+        assert_eq!(
+            tree.run(&["faults", "--since", since]).code,
+            code,
+            "{since}"
+        );
+    }
+    let outcome = tree.run(&["faults", "--since", "yesterday"]);
+    assert_eq!(outcome.code, 1);
+    assert!(
+        outcome.err.contains("2026-11-21T18:05:09Z"),
+        "{}",
+        outcome.err
+    );
+}
+
+#[test]
+fn a_kernel_log_that_cannot_be_read_is_told_with_what_else_there_is() {
+    let outcome = Tree::new().run(&["faults"]);
+    assert_eq!(outcome.code, 1);
+    assert!(
+        outcome.err.contains("/dev/kmsg") && outcome.err.contains("--journal"),
+        "{}",
+        outcome.err
+    );
+}
+
+/// A journalctl that prints a fault, and then does this.
+fn journalctl(tree: &Tree, then: &str) {
+    let entry = |line: &str| json!({"MESSAGE": line, "__REALTIME_TIMESTAMP": "1795284309000000"});
+    let entries = FAULT.map(|line| entry(line).to_string() + "\n").concat();
+    let script = format!(
+        "#!/bin/sh\necho \"$@\" >'{}'\ncat <<'END'\n{entries}END\n{then}",
+        tree.path("/arguments").display()
+    );
+    tree.write("/bin/journalctl", &script);
+    let mode = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(tree.path("/bin/journalctl"), mode).unwrap();
+}
+
+/// The command, with the tree's programs before all others.
+fn with_path(tree: &Tree, arguments: &[&str]) -> Command {
+    let mut command = tree.command(arguments);
+    let path = std::env::var("PATH").unwrap();
+    command.env("PATH", format!("{}:{path}", tree.path("/bin").display()));
+    command
+}
+
+#[test]
+fn the_journal_is_asked_for_the_kernels_messages_of_this_boot_or_since_a_time() {
+    let tree = Tree::new();
+    journalctl(&tree, "");
+    let output = with_path(&tree, &["--json", "faults", "--journal"])
+        .output()
+        .unwrap();
+    let incident: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(incident["begin"], "2026-11-21T18:05:09Z");
+    let arguments = || fs::read_to_string(tree.path("/arguments")).unwrap();
+    assert!(
+        arguments().contains("--boot _TRANSPORT=kernel"),
+        "{}",
+        arguments()
+    );
+    let since = ["faults", "--journal", "--since", "2026-11-21T18:00:00Z"];
+    assert_eq!(
+        with_path(&tree, &since).output().unwrap().status.code(),
+        Some(2)
+    );
+    assert!(
+        arguments().contains("--since=@1795284000 _TRANSPORT=kernel"),
+        "{}",
+        arguments()
+    );
+    journalctl(&tree, "exit 3");
+    let output = with_path(&tree, &["faults", "--journal"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("journalctl failed"));
+}
+
+/// A running `faults --follow`.
+struct Following {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Following {
+    fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        Self { child, lines }
+    }
+
+    fn incident(&mut self) -> serde_json::Value {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line:?}"))
+    }
+
+    fn end(mut self) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill")
+            .args(["-INT", &pid])
+            .status()
+            .unwrap()
+            .success());
+        self.child.wait().unwrap().code()
+    }
+}
+
+#[test]
+fn a_log_that_is_followed_yields_each_incident_when_it_is_quiet() {
+    let tree = Tree::new();
+    let log = tree.path("/kern.log");
+    fs::write(&log, dmesg(12)).unwrap();
+    let arguments = ["--json", "faults", "--follow", log.to_str().unwrap()];
+    let mut following = Following::start(tree.command(&arguments));
+    assert_eq!(following.incident()["begin"], "12.000000 s after boot");
+    let mut file = fs::File::options().append(true).open(&log).unwrap();
+    file.write_all(dmesg(13).as_bytes()).unwrap();
+    assert_eq!(following.incident()["begin"], "13.000000 s after boot");
+    fs::rename(&log, tree.path("/kern.log.1")).unwrap();
+    fs::write(&log, dmesg(14)).unwrap();
+    assert_eq!(following.incident()["begin"], "14.000000 s after boot");
+    assert_eq!(following.end(), Some(2));
+    let outcome = piped(&tree, &["faults", "--follow", "-"], b"");
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+}
+
+#[test]
+fn a_journal_that_is_followed_ends_with_the_command() {
+    let tree = Tree::new();
+    journalctl(
+        &tree,
+        &format!(
+            "echo $$ >'{}'\nexec sleep 1000",
+            tree.path("/pid").display()
+        ),
+    );
+    let mut following = Following::start(with_path(
+        &tree,
+        &["--json", "faults", "--journal", "--follow"],
+    ));
+    assert_eq!(following.incident()["fault_count"], 1);
+    let arguments = fs::read_to_string(tree.path("/arguments")).unwrap();
+    assert!(arguments.contains("--follow --no-tail"), "{arguments}");
+    assert_eq!(following.end(), Some(2));
+    let pid = fs::read_to_string(tree.path("/pid")).unwrap();
+    assert!(
+        !Path::new("/proc").join(pid.trim()).exists(),
+        "journalctl still runs"
+    );
 }

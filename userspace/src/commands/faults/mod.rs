@@ -3,14 +3,18 @@
 //! `rmcp-kctl faults`: what amdgpu, amdkfd and ROCr logged of page faults, timeouts and resets, decoded
 //! and grouped into incidents.
 
+mod follow;
 mod screen;
 
 use super::Exit;
 use crate::cli;
 use crate::faultlog::incident::{Incident, Incidents};
-use crate::faultlog::{meaning, scan};
+use crate::faultlog::since::Since;
+use crate::faultlog::{line, meaning, scan};
+use crate::kmsg::{self, Device, Journal, Running, Tail};
 use crate::report::Terminal;
 use crate::root::Root;
+use crate::sysfs::discovery;
 use anyhow::{Context, Result};
 use std::fs::File;
 use std::io::{self, Read};
@@ -22,51 +26,100 @@ use std::path::Path;
 /// # Errors
 ///
 /// When the log cannot be read.
-pub fn run(_root: &Root, terminal: &Terminal, args: &cli::Faults) -> Result<Exit> {
-    let log: Box<dyn Read> = match args.log.as_path() {
-        path if path == Path::new("-") => Box::new(io::stdin().lock()),
-        path => {
-            let file = File::open(path);
-            Box::new(file.with_context(|| format!("cannot read {}", path.display()))?)
-        }
+pub fn run(root: &Root, terminal: &Terminal, args: &cli::Faults) -> Result<Exit> {
+    let (log, _running) = open(root, args)?;
+    let booted = kmsg::booted(root)?;
+    let mut reader = Reader {
+        root,
+        terminal,
+        since: args.since,
+        own: args.log.is_none(),
+        booted,
+        incidents: Incidents::default(),
+        count: 0,
     };
-    let mut output = Output { terminal, count: 0 };
-    let mut incidents = Incidents::default();
-    let mut outcome = Ok(());
-    scan::lines(log, |line| {
-        incidents.line(line);
-        outcome = output.print(&incidents.over());
-        match outcome {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(()),
-        }
-    })
-    .context("cannot read the log")?;
-    incidents.end();
-    if outcome
-        .and_then(|()| output.print(&incidents.over()))
-        .is_ok()
-    {
-        output.end()?;
+    match args.follow {
+        true => follow::run(&mut reader, log)?,
+        false => reader.read(log)?,
     }
-    Ok(match output.count {
+    Ok(match reader.count {
         0 => Exit::Success,
         _ => Exit::NotInEffect,
     })
 }
 
-/// Prints incidents as they end.
-struct Output<'a> {
+/// A log, and the program that yields it.
+type Log = (Box<dyn Read + Send>, Option<Running>);
+
+fn open(root: &Root, args: &cli::Faults) -> Result<Log> {
+    let cannot = |path: &Path| format!("cannot read {}", path.display());
+    let log: Box<dyn Read + Send> = match &args.log {
+        None if args.journal => {
+            let since = match args.since {
+                Some(Since::Moment(moment)) => Some(moment),
+                _ => None,
+            };
+            let (journal, running) = Journal::open(since, args.follow)?;
+            return Ok((Box::new(journal), Some(running)));
+        }
+        None => Box::new(Device::open(root, args.follow)?),
+        Some(path) if path == Path::new("-") => Box::new(io::stdin()),
+        Some(path) if args.follow => Box::new(Tail::open(path).with_context(|| cannot(path))?),
+        Some(path) => Box::new(File::open(path).with_context(|| cannot(path))?),
+    };
+    Ok((log, None))
+}
+
+/// Reads lines, and prints incidents as they end.
+struct Reader<'a> {
+    root: &'a Root,
     terminal: &'a Terminal,
+    since: Option<Since>,
+    /// Whether the log is this machine's.
+    own: bool,
+    booted: Option<u64>,
+    incidents: Incidents,
     count: usize,
 }
 
-impl Output<'_> {
-    /// A reader that went away is an error.
-    fn print(&mut self, incidents: &[Incident]) -> io::Result<()> {
-        for incident in incidents {
+impl Reader<'_> {
+    /// Reads a log to its end, or until nobody reads what is printed.
+    fn read(&mut self, log: impl Read) -> Result<()> {
+        let mut outcome = Ok(());
+        scan::lines(log, |bytes| {
+            self.take(bytes);
+            outcome = self.print();
+            match outcome {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            }
+        })
+        .context("cannot read the log")?;
+        self.end(outcome.is_ok());
+        Ok(())
+    }
+
+    /// Whether the line told of anything.
+    fn take(&mut self, bytes: &[u8]) -> bool {
+        let Some(line) = line::parse(bytes) else {
+            return false;
+        };
+        // Seconds after boot are of this boot only in this machine's own log.
+        let booted = self.booted.filter(|_| self.own);
+        let kept = match self.since {
+            Some(Since::Boot) => Since::Boot.keeps(line.at.as_ref(), self.booted),
+            Some(since) => since.keeps(line.at.as_ref(), booted),
+            None => true,
+        };
+        kept && self.incidents.push(line)
+    }
+
+    /// Prints what is over. A reader that went away is an error.
+    fn print(&mut self) -> io::Result<()> {
+        for incident in self.incidents.over() {
             self.count += 1;
-            let explained = meaning::explain(incident, None);
+            let mmhub = self.mmhub(&incident);
+            let explained = meaning::explain(&incident, mmhub);
             let lines = match self.terminal.json() {
                 true => vec![screen::json(&explained)?],
                 false => screen::incident(&explained),
@@ -76,10 +129,20 @@ impl Output<'_> {
         Ok(())
     }
 
-    fn end(&self) -> io::Result<()> {
-        match self.terminal.json() {
-            true => Ok(()),
-            false => self.terminal.print(&[screen::summary(self.count)]),
+    /// Prints the rest, if anybody reads it.
+    fn end(&mut self, read: bool) {
+        self.incidents.end();
+        // What is left is counted even where nobody reads it.
+        if !read || self.print().is_err() || self.terminal.json() {
+            self.count += self.incidents.over().len();
+            return;
         }
+        let _ = self.terminal.print(&[screen::summary(self.count)]);
+    }
+
+    /// The version of a GPU's multimedia hub: of this machine's, when the log is this machine's.
+    fn mmhub(&self, incident: &Incident) -> Option<(u8, u8, u8)> {
+        let gpu = incident.gpu.as_deref().filter(|_| self.own)?;
+        discovery::version(self.root, gpu, "MMHUB").ok()?
     }
 }

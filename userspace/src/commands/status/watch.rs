@@ -6,14 +6,12 @@
 use super::found::Status;
 use crate::clock;
 use crate::commands::Exit;
+use crate::process;
 use crate::report::{printable, Line, Terminal, Tone};
 use crate::root::Root;
-use anyhow::{Context, Result};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::thread;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, SystemTime};
 
 /// How many changes a redrawn screen shows.
@@ -25,7 +23,7 @@ const CLEAR: &str = "\x1b[H\x1b[2J";
 type Look = Result<Status>;
 
 pub(super) fn run(root: &Root, terminal: &Terminal, every: Duration) -> Result<Exit> {
-    let stop = interrupts()?;
+    let stop = process::interrupts()?;
     let mut before: Option<BTreeMap<String, String>> = None;
     let mut changes = VecDeque::new();
     loop {
@@ -69,18 +67,6 @@ pub(super) fn run(root: &Root, terminal: &Terminal, every: Duration) -> Result<E
             _ => return Ok(exit),
         }
     }
-}
-
-/// Gets something when the process is asked to end.
-fn interrupts() -> Result<Receiver<()>> {
-    let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot catch Ctrl-C")?;
-    let (send, receive) = mpsc::channel();
-    thread::spawn(move || {
-        if signals.forever().next().is_some() {
-            let _ = send.send(());
-        }
-    });
-    Ok(receive)
 }
 
 fn screen(look: &Look) -> Vec<Line> {

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+
+//! Where the kernel's log is: its device, the journal, and a file that grows. This folder and nothing
+//! else in user space knows how to get at them.
+
+mod device;
+mod tail;
+
+pub use device::Device;
+pub use tail::Tail;
+
+use crate::process;
+use crate::root::Root;
+use anyhow::{bail, Context, Result};
+use std::io::{self, Read};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How often what grows is looked at.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// When the kernel was started, in seconds after 1970; `None` when it does not say.
+///
+/// # Errors
+///
+/// When its statistics cannot be read.
+pub fn booted(root: &Root) -> io::Result<Option<u64>> {
+    let text = root.read("/proc/stat")?.unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("btime "));
+    Ok(line.and_then(|seconds| seconds.trim().parse().ok()))
+}
+
+/// The kernel's messages as journald kept them, in the form of `journalctl -o json`.
+#[derive(Debug)]
+pub struct Journal {
+    journalctl: Arc<Mutex<Child>>,
+    output: ChildStdout,
+}
+
+/// Ends journalctl when it goes: what reads its output may wait for ever.
+#[derive(Debug)]
+pub struct Running(Arc<Mutex<Child>>);
+
+impl Journal {
+    /// Of this boot, or of every boot since a moment, in seconds after 1970.
+    ///
+    /// # Errors
+    ///
+    /// When journalctl is not installed or cannot be run.
+    pub fn open(since: Option<u64>, follow: bool) -> Result<(Self, Running)> {
+        let Some(program) = process::find("journalctl") else {
+            bail!("journalctl is not installed: there is no journal to read");
+        };
+        let mut command = Command::new(&program);
+        command.args([
+            "--no-pager",
+            "--quiet",
+            "--output=json",
+            "--output-fields=MESSAGE",
+        ]);
+        match since {
+            Some(moment) => command.arg(format!("--since=@{moment}")),
+            None => command.arg("--boot"),
+        };
+        if follow {
+            command.args(["--follow", "--no-tail"]);
+        }
+        let mut journalctl = command
+            .arg("_TRANSPORT=kernel")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot run {}", program.display()))?;
+        let output = journalctl
+            .stdout
+            .take()
+            .context("journalctl has no output")?;
+        let journalctl = Arc::new(Mutex::new(journalctl));
+        let running = Running(Arc::clone(&journalctl));
+        Ok((Self { journalctl, output }, running))
+    }
+}
+
+impl Read for Journal {
+    /// Its failure is an error at the end of its output.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.output.read(buffer)?;
+        if read == 0 && !buffer.is_empty() {
+            let mut journalctl = self
+                .journalctl
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let status = journalctl.wait()?;
+            if !status.success() {
+                return Err(io::Error::other(format!("journalctl failed ({status})")));
+            }
+        }
+        Ok(read)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut journalctl = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = journalctl.kill();
+        let _ = journalctl.wait();
+    }
+}
