@@ -69,8 +69,11 @@ pub fn caller(root: &Root) -> Option<User> {
     users(root).into_iter().find(|user| user.uid == uid)
 }
 
+/// Why there is no user to look at below another root.
+pub const NOBODY: &str = "below another root a user must be named with --user";
+
 /// The user that a command was asked to look at; else the caller, who may be one that is not listed, as
-/// in a container. `None` below another root, where this process is nobody.
+/// in a container. `None` below another root, where this process is nobody ([`NOBODY`]).
 ///
 /// # Errors
 ///

@@ -235,7 +235,7 @@ fn usable(
         return Answer::No("it has no render node".to_owned());
     };
     let Some(user) = user else {
-        return Answer::Unseen("below another root a user must be named with --user".to_owned());
+        return Answer::Unseen(accounts::NOBODY.to_owned());
     };
     let mut answer = Answer::Yes;
     for device in ["/dev/kfd", render_node] {

@@ -179,6 +179,8 @@ fn list(terminal: &Terminal, profiles: &Profiles) -> Result<Exit> {
 #[derive(Debug, Serialize)]
 struct Explained<'a> {
     name: &'a str,
+    /// The values that matter.
+    values: String,
     what: &'static str,
     said: Option<&'static str>,
     truth: Option<&'static str>,
@@ -198,6 +200,7 @@ fn explain(terminal: &Terminal, name: &str) -> Result<Exit> {
     } = known;
     let explained = Explained {
         name,
+        values: known.when.to_string(),
         what: does,
         said: known.said.map(|said| said.claim),
         truth: known.said.map(|said| said.truth),
@@ -209,6 +212,7 @@ fn explain(terminal: &Terminal, name: &str) -> Result<Exit> {
         return Ok(Exit::Success);
     }
     let mut lines = vec![Line::new(Tone::Strong, name)];
+    row(&mut lines, "values", &explained.values);
     row(&mut lines, "does", does);
     if let Some(said) = known.said {
         row(&mut lines, "said", said.claim);

@@ -28,11 +28,18 @@ impl Nodes {
     }
 }
 
-/// 10.3.0, as the library reads it.
+/// 10.3.0, as the library reads it (`topology_sysfs_get_node_props`): with any other text, even a blank
+/// after it, it gives up on every GPU.
 pub fn version(text: &str) -> Option<Version> {
-    let mut numbers = text.trim().split('.').map(|number| number.parse().ok());
-    let version = (numbers.next()??, numbers.next()??, numbers.next()??);
-    numbers.next().is_none().then_some(version)
+    let numbers: Vec<u32> = text
+        .trim_start()
+        .split('.')
+        .map(|number| number.parse().ok())
+        .collect::<Option<_>>()?;
+    match numbers.as_slice() {
+        &[major @ ..=63, minor @ ..=255, stepping @ ..=255] => Some((major, minor, stepping)),
+        _ => None,
+    }
 }
 
 /// (10, 1, 0) of gfx1010: the last two digits are the minor version and the stepping.
@@ -68,8 +75,11 @@ mod tests {
 
     #[test]
     fn versions_have_three_numbers() {
-        assert_eq!(version(" 10.3.0\n"), Some((10, 3, 0)));
-        for text in ["", "10.3", "10.3.0.1", "gfx1030", "10.3.x", "-1.0.0"] {
+        assert_eq!(version(" 10.3.0"), Some((10, 3, 0)));
+        assert_eq!(version("63.255.255"), Some((63, 255, 255)));
+        for text in [
+            "", "10.3", "10.3.0.1", "gfx1030", "10.3.x", "-1.0.0", "10.3.0 ", "64.0.0", "10.256.0",
+        ] {
             assert_eq!(version(text), None, "{text}");
         }
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 
 //! The table of variables: the one place that says what each does, since when, and where that can be
-//! read. Line numbers are those of the release that is named: 6.2.4 of ROCR-Runtime (its `flag.h` is
-//! in src/core/util) and of ROCT-Thunk-Interface, 6.2.2 of clr.
+//! read: in which file of which release of ROCR-Runtime (ROCr), ROCT-Thunk-Interface (libhsakmt), clr or
+//! PyTorch.
 
 /// A variable that ROCm or PyTorch reads, or is said to read.
 #[derive(Debug)]
@@ -43,6 +43,8 @@ pub enum Weight {
     Hides,
     /// Worth knowing when a job is slow or a fault is looked for.
     Noted,
+    /// Of no matter to memory faults, though something else is said of it.
+    Harmless,
 }
 
 /// The values of a variable that matter, as its reader compares them.
@@ -73,6 +75,20 @@ pub enum Machines {
     WithOneGpu,
     /// Those with a GPU of this series.
     With(&'static str),
+}
+
+impl std::fmt::Display for When {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Any => "any",
+            Self::One => "1",
+            Self::Zero => "0",
+            Self::NotZero => "any but 0, even an empty one",
+            Self::Number => "a number but 0, or true",
+            Self::HidesAll => "a list that begins with -1",
+            Self::HidesAllOrEmpty => "a list that begins with -1, or an empty one",
+        })
+    }
 }
 
 impl When {
@@ -146,7 +162,7 @@ impl Known {
 pub const OVERRIDE: &str = "HSA_OVERRIDE_GFX_VERSION";
 
 /// The table.
-pub const KNOWN: [Known; 22] = [
+pub const KNOWN: [Known; 23] = [
     known(
         OVERRIDE,
         Weight::Harmful,
@@ -154,7 +170,7 @@ pub const KNOWN: [Known; 22] = [
         "it makes ROCm run code of another GPU; across minor versions (gfx1030 code on gfx101x) that \
          is a documented cause of HSA_STATUS_ERROR_MEMORY_APERTURE_VIOLATION",
         "ROCm 1.7; for one node, as HSA_OVERRIDE_GFX_VERSION_1, ROCm 6.3",
-        "libhsakmt, src/topology.c:1211-1230",
+        "libhsakmt 6.2.4, src/topology.c:1211-1230",
     )
     .said(
         "10.3.0 makes an RX 5000 (gfx101x) work",
@@ -168,7 +184,7 @@ pub const KNOWN: [Known; 22] = [
         "it offers programs a pool of uncached video memory; only RCCL between several GPUs asks for \
          it",
         "ROCm 2.3",
-        "ROCr, flag.h:176; amd_gpu_agent.cpp:511-516",
+        "ROCr 6.2.4, src/core/util/flag.h:176; src/core/runtime/amd_gpu_agent.cpp:479",
     )
     .on(Machines::WithOneGpu)
     .said(
@@ -181,7 +197,7 @@ pub const KNOWN: [Known; 22] = [
         When::NotZero,
         "it makes every allocation uncached: to look for a fault of coherence, not for work",
         "ROCm 1.0",
-        "libhsakmt, src/fmm.c:2511, :1573-1577, :1808-1812",
+        "libhsakmt 6.2.4, src/fmm.c:2511, :1573-1577, :1808-1812",
     ),
     known(
         "OPENCL_USE_NC_MEMORY_POLICY",
@@ -189,7 +205,8 @@ pub const KNOWN: [Known; 22] = [
         When::Any,
         "it changes no memory type; it takes away fine-grained memory, which hipHostMalloc asks for",
         "ROCm 3.7 or earlier",
-        "clr, rocclr/device/rocm/rocsettings.cpp:50; rocdevice.cpp:1643-1661",
+        "clr 6.2.2, rocclr/device/rocm/rocsettings.cpp:50; \
+         rocclr/device/rocm/rocdevice.cpp:1664-1665",
     )
     .said(
         "it makes memory non-coherent, as the name says",
@@ -201,33 +218,34 @@ pub const KNOWN: [Known; 22] = [
         When::Number,
         "it puts kernel arguments into video memory; gfx101x has trouble with the flushes that this \
          takes, so newer ROCm ignores it there",
-        "ROCm 5.7",
-        "clr, rocclr/device/rocm/rocsettings.cpp:251-287; ROCr, amd_blit_sdma.cpp:171",
+        "ROCm 5.7; ignored on gfx101x since ROCm 6.2",
+        "clr 6.2.2, rocclr/device/rocm/rocsettings.cpp:254-287; ROCr 6.2.4, \
+         src/core/runtime/amd_blit_sdma.cpp:171",
     )
     .on(Machines::With("gfx101")),
     known(
         "HIP_VISIBLE_DEVICES",
         Weight::Hides,
         When::HidesAll,
-        "it hides every GPU",
+        "HIP shows only the GPUs that it names; with -1 first it hides every GPU",
         "ROCm 3.7 or earlier",
-        "clr, rocclr/device/rocm/rocdevice.cpp:500",
+        "clr 6.2.2, rocclr/device/rocm/rocdevice.cpp:500",
     ),
     known(
         "ROCR_VISIBLE_DEVICES",
         Weight::Hides,
         When::HidesAllOrEmpty,
-        "it hides every GPU",
+        "ROCr shows only the GPUs that it names; empty, or with -1 first, it hides every GPU",
         "ROCm 2.2",
-        "ROCr, flag.h:104",
+        "ROCr 6.2.4, src/core/util/flag.h:104",
     ),
     known(
         "CUDA_VISIBLE_DEVICES",
         Weight::Hides,
         When::HidesAll,
-        "it hides every GPU, from HIP too",
+        "HIP takes it for HIP_VISIBLE_DEVICES where that is not set; with -1 first it hides every GPU",
         "ROCm 3.7 or earlier",
-        "clr, rocclr/device/rocm/rocdevice.cpp:501",
+        "clr 6.2.2, rocclr/device/rocm/rocdevice.cpp:501",
     ),
     known(
         "HSA_XNACK",
@@ -235,7 +253,7 @@ pub const KNOWN: [Known; 22] = [
         When::Any,
         "it has no effect on RDNA1 and RDNA2: amdkfd refuses it from GC 10.1.1 on",
         "ROCm 4.3",
-        "ROCr, flag.h:202; amdkfd/kfd_process.c:1545-1547",
+        "ROCr 6.2.4, src/core/util/flag.h:202; Linux 7.2, amdkfd/kfd_process.c:1545-1547",
     )
     .said(
         "0 (or 1) makes page faults harmless",
@@ -247,7 +265,7 @@ pub const KNOWN: [Known; 22] = [
         When::Zero,
         "hipMallocManaged then takes cached system memory that does not migrate",
         "ROCm 5.6",
-        "libhsakmt, src/openclose.c:196",
+        "libhsakmt 6.2.4, src/openclose.c:196",
     )
     .said(
         "0 avoids memory faults",
@@ -260,7 +278,7 @@ pub const KNOWN: [Known; 22] = [
         When::Zero,
         "0 is the default, and does not make hipHostMalloc's memory non-coherent",
         "ROCm 3.7 or earlier",
-        "clr, rocclr/utils/flags.hpp:174; hipamd/src/hip_memory.cpp:640-644",
+        "clr 6.2.2, rocclr/utils/flags.hpp:174; hipamd/src/hip_memory.cpp:640-644",
     )
     .said(
         "0 makes pinned memory non-coherent",
@@ -272,15 +290,15 @@ pub const KNOWN: [Known; 22] = [
         When::Zero,
         "copies are then done by shaders: for finding faults",
         "ROCm 1.0",
-        "ROCr, flag.h:89",
+        "ROCr 6.2.4, src/core/util/flag.h:89",
     ),
     known(
         "HSA_DISABLE_FRAGMENT_ALLOCATOR",
         Weight::Noted,
         When::One,
         "faults then hit nearer to their cause, and allocations are slower",
-        "ROCm 1.6",
-        "ROCr, flag.h:167; amd_memory_region.cpp:221",
+        "ROCm 1.6.4",
+        "ROCr 6.2.4, src/core/util/flag.h:167; src/core/runtime/amd_memory_region.cpp:221",
     ),
     known(
         "HSA_ENABLE_INTERRUPT",
@@ -288,16 +306,16 @@ pub const KNOWN: [Known; 22] = [
         When::Zero,
         "a CPU then polls for every signal",
         "ROCm 1.0",
-        "ROCr, flag.h:86",
+        "ROCr 6.2.4, src/core/util/flag.h:86",
     ),
     known(
         "AMD_SERIALIZE_KERNEL",
         Weight::Noted,
         When::Number,
-        "kernels then run one after the other: for finding faults (3: each waits before and after; in \
-         ROCm 6.2.0 it could hang)",
+        "kernels then run one after the other: for finding faults (3: each waits before and after; it \
+         could hang before ROCm 6.2.1)",
         "ROCm 3.7 or earlier",
-        "clr, rocclr/utils/flags.hpp:163; CHANGELOG.md, HIP 6.2.41134",
+        "clr 6.2.2, rocclr/utils/flags.hpp:163; CHANGELOG.md, HIP 6.2.41134",
     ),
     known(
         "AMD_SERIALIZE_COPY",
@@ -305,7 +323,7 @@ pub const KNOWN: [Known; 22] = [
         When::Number,
         "copies then run one after the other: for finding faults (3: each waits before and after)",
         "ROCm 3.7 or earlier",
-        "clr, rocclr/utils/flags.hpp:166",
+        "clr 6.2.2, rocclr/utils/flags.hpp:166",
     ),
     known(
         "HIP_LAUNCH_BLOCKING",
@@ -313,7 +331,7 @@ pub const KNOWN: [Known; 22] = [
         When::Number,
         "each launch then waits: for finding faults",
         "ROCm 6.1",
-        "clr, rocclr/utils/flags.hpp:169; platform/command.cpp:403",
+        "clr 6.2.2, rocclr/utils/flags.hpp:169; rocclr/platform/command.cpp:403",
     ),
     known(
         "PYTORCH_NO_CUDA_MEMORY_CACHING",
@@ -338,7 +356,7 @@ pub const KNOWN: [Known; 22] = [
     ),
     known(
         "PYTORCH_HIP_ALLOC_CONF",
-        Weight::Noted,
+        Weight::Harmless,
         When::Any,
         "it sets how PyTorch cuts up and keeps its blocks of memory; no memory type changes, and a \
          word that it does not know is an error",
@@ -351,7 +369,7 @@ pub const KNOWN: [Known; 22] = [
     ),
     known(
         "PYTORCH_CUDA_ALLOC_CONF",
-        Weight::Noted,
+        Weight::Harmless,
         When::Any,
         "it sets how PyTorch cuts up and keeps its blocks of memory; no memory type changes, and a \
          word that it does not know is an error",
@@ -360,12 +378,24 @@ pub const KNOWN: [Known; 22] = [
     ),
     known(
         "PYTORCH_ALLOC_CONF",
-        Weight::Noted,
+        Weight::Harmless,
         When::Any,
         "it sets how PyTorch cuts up and keeps its blocks of memory; no memory type changes, and a \
          word that it does not know is an error",
         "2025 at the latest",
         "PyTorch, c10/core/AllocatorConfig.cpp",
+    ),
+    known(
+        "ROCM_PATH",
+        Weight::Harmless,
+        When::Any,
+        "it tells build tools where ROCm is installed; libhsakmt, ROCr and clr do not read it",
+        "by none of those that were looked at",
+        "libhsakmt 6.2.4, ROCr 6.2.4 and clr 6.2.2: no .c, .cpp, .h or .hpp has the name",
+    )
+    .said(
+        "it has to be set for ROCm to work right",
+        "false for running programs: libraries are found by the linker",
     ),
 ];
 

@@ -11,7 +11,7 @@ const SECOND: &str = "0000:02:00.0";
 const NODES: &str = "/sys/class/kfd/kfd/topology/nodes";
 
 /// A guarded GPU that ann may use, as the group render's member, and bob may not.
-fn ready() -> Tree {
+pub(crate) fn ready() -> Tree {
     let tree = enforced();
     usable(&tree, BDF, 1, 100_100);
     tree

@@ -609,6 +609,8 @@ fn variables_matter_by_their_values_wherever_they_are_set() {
     for (line, outcome) in [
         ("HSA_FORCE_FINE_GRAIN_PCIE=1", "warning"),
         ("HSA_DISABLE_CACHE=1", "warning"),
+        // libhsakmt takes only 0 for off.
+        ("export HSA_DISABLE_CACHE=", "warning"),
         ("OPENCL_USE_NC_MEMORY_POLICY=0", "warning"),
         ("HIP_FORCE_DEV_KERNARG=1", "warning"),
         ("HIP_VISIBLE_DEVICES=-1", "warning"),
@@ -622,6 +624,7 @@ fn variables_matter_by_their_values_wherever_they_are_set() {
         ("HSA_DISABLE_FRAGMENT_ALLOCATOR=1", "note"),
         ("HSA_ENABLE_INTERRUPT=0", "note"),
         ("AMD_SERIALIZE_KERNEL=3", "note"),
+        ("AMD_SERIALIZE_COPY=3", "note"),
         ("HIP_LAUNCH_BLOCKING=1", "note"),
         ("PYTORCH_NO_CUDA_MEMORY_CACHING=1", "note"),
         ("PYTORCH_NO_HIP_MEMORY_CACHING=1", "note"),
@@ -633,12 +636,16 @@ fn variables_matter_by_their_values_wherever_they_are_set() {
             let tree = healthy();
             tree.write(file, line);
             let name = line.split('=').next().unwrap();
+            let name = name.trim_start_matches("export ");
             assert_finds(&tree, "environment", outcome, name);
             assert_finds(&tree, "environment", outcome, &format!("({file}:1)"));
         }
     }
     for line in [
         "HSA_FORCE_FINE_GRAIN_PCIE=0",
+        // ROCr knows only 1.
+        "HSA_FORCE_FINE_GRAIN_PCIE=2",
+        "PYTORCH_HIP_ALLOC_CONF=expandable_segments:True",
         "HSA_USE_SVM=1",
         "HIP_VISIBLE_DEVICES=0,1",
         // HIP takes an empty list for none.

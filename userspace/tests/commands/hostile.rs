@@ -80,6 +80,8 @@ fn entries(directory: &Path, found: &mut Vec<PathBuf>) {
 /// Far below what one of the huge files would take.
 const MEMORY: u64 = 8 << 20;
 
+const PROFILE: &str = "/home/ann/.config/rmcp/mine.toml";
+
 fn look(tree: &Tree) {
     let root = Root::new(&tree.path("/"));
     let mut seen = None;
@@ -155,4 +157,38 @@ fn every_single_file_can_be_anything() {
     }
     look(&tree);
     assert_eq!(tree.run(&["status"]).code, 0);
+}
+
+#[test]
+fn nothing_in_a_tree_makes_detect_or_env_panic() {
+    let tree = crate::detect::ready();
+    tree.write(PROFILE, "[set]\nA = \"1\"");
+    let mut all = Vec::new();
+    entries(&tree.path("/"), &mut all);
+    // Devices are looked at, not read.
+    let devices = tree.path("/dev");
+    let read = |path: &&PathBuf| path.is_file() && !path.starts_with(&devices);
+    for file in all.iter().filter(read) {
+        let before = fs::read(file).unwrap();
+        for instead in [
+            Instead::Bytes(vec![0xff, 0, 0x1b, b'[', b'2', b'J']),
+            Instead::Directory,
+            Instead::LinkTo("/dev/zero"),
+            Instead::Pipe,
+            Instead::Huge,
+        ] {
+            instead.put(file);
+            for arguments in [
+                &["detect", "--user", "ann"][..],
+                &["env", "-v", "--user", "ann", "--profile", "mine"],
+            ] {
+                let seen = tree.run(arguments);
+                assert!((0..=5).contains(&seen.code), "{file:?}: {seen:?}");
+                let odd = |c: char| c.is_control() && c != '\n';
+                assert!(!seen.out.contains(odd), "{file:?}: {seen:?}");
+            }
+        }
+        Instead::Bytes(before).put(file);
+    }
+    assert_eq!(tree.run(&["detect", "--user", "ann"]).code, 0);
 }

@@ -36,30 +36,27 @@ pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
 
 fn one(patient: &Patient, user: &User, device: &str) -> Finding {
     let name = &user.name;
-    match accounts::access(patient.root, user, device) {
-        Access::Granted => ACCESS.good(format!("{name} may use {device}")),
+    let access = accounts::access(patient.root, user, device);
+    let Some(obstacle) = access.obstacle(user, device) else {
+        return ACCESS.good(format!("{name} may use {device}"));
+    };
+    match access {
+        Access::Granted | Access::Unknown(_) => ACCESS.skipped(obstacle),
         Access::Missing => ACCESS
-            .warning(format!("{device} is not there, though its driver is"))
+            .warning(obstacle)
             .mend("udevadm trigger; in a container: pass the device on"),
-        Access::Unknown(why) => ACCESS.skipped(format!("{device}: {why}")),
         Access::Denied {
             member: true,
-            group: Some(group),
-        } => ACCESS
-            .error(format!(
-                "{name} is in the group {group}, but this login is older than that"
-            ))
-            .mend("log out and in again"),
+            group: Some(_),
+        } => ACCESS.error(obstacle).mend("log out and in again"),
         Access::Denied {
             group: Some(group), ..
         } => ACCESS
-            .error(format!(
-                "{name} may not use {device}, which the group {group} may"
-            ))
+            .error(obstacle)
             .mend(format!("usermod -aG {group} {name}"))
             .mend("log out and in again"),
         Access::Denied { group: None, .. } => ACCESS
-            .error(format!("{name} may not use {device}, nor may any group"))
+            .error(obstacle)
             .mend("bring back udev's rules for it (group render, mode 0660)"),
     }
 }

@@ -29,7 +29,7 @@ use crate::report::Terminal;
 use crate::root::Root;
 use crate::sysfs::pci::Gpu;
 use crate::sysfs::rmcp;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use finding::{Finding, Outcome};
 use serde::Serialize;
 
@@ -120,14 +120,10 @@ fn exit(patient: &Patient, findings: &[Finding]) -> Exit {
 impl<'a> Patient<'a> {
     fn receive(root: &'a Root, name: Option<&str>) -> Result<Self> {
         let user = match name {
-            Some(name) => {
-                let users = accounts::users(root);
-                let named = users.into_iter().find(|user| user.name == name);
-                Ok(named.with_context(|| format!("there is no user {name:?} in /etc/passwd"))?)
-            }
+            Some(name) => Ok(accounts::named(root, name)?),
             None if root.is_running_system() => accounts::caller(root)
                 .ok_or_else(|| "this user is not in /etc/passwd: name one with --user".to_owned()),
-            None => Err("below another root a user must be named with --user".to_owned()),
+            None => Err(accounts::NOBODY.to_owned()),
         };
         let (gpus, gpus_unread) = match rmcp::gpus(root) {
             Ok(gpus) => (gpus, None),
