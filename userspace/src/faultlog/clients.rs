@@ -178,10 +178,30 @@ impl Mmhub {
     }
 }
 
+/// What is known of the GPU that a log is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Gpu {
+    /// Nothing: it is taken for an RDNA1 or RDNA2.
+    #[default]
+    Unknown,
+    /// An RDNA1 or RDNA2, with the version of its multimedia hub.
+    Rdna {
+        /// As its discovery table has it.
+        mmhub: Option<Version>,
+    },
+    /// Another, whose tables are not here.
+    Other,
+}
+
 /// The name of a client that only the status register gives. A multimedia hub's clients depend on its
 /// version: where that is not known, and the chips differ, all names are told with their chips.
-pub fn name(hub: Hub, status: Status, mmhub: Option<Version>) -> Option<String> {
+pub fn name(hub: Hub, status: Status, gpu: Gpu) -> Option<String> {
     let (id, write) = (status.client(), status.is_write());
+    let mmhub = match gpu {
+        Gpu::Unknown => None,
+        Gpu::Rdna { mmhub } => mmhub,
+        Gpu::Other => return None,
+    };
     match hub {
         Hub::Gfxhub => GFXHUB.get(usize::from(id)).map(|name| (*name).to_owned()),
         Hub::Mmhub => match mmhub {
@@ -272,13 +292,15 @@ mod tests {
             (17, Some("SDMA3")),
             (18, None),
         ] {
-            assert_eq!(name(Hub::Gfxhub, status(id, 0), None).as_deref(), expected);
+            let known = name(Hub::Gfxhub, status(id, 0), Gpu::Unknown);
+            assert_eq!(known.as_deref(), expected);
+            assert_eq!(name(Hub::Gfxhub, status(id, 0), Gpu::Other), None);
         }
     }
 
     #[test]
     fn a_multimedia_client_depends_on_the_version_and_on_the_direction() {
-        let of = |id, write, version| name(Hub::Mmhub, status(id, write), version);
+        let of = |id, write, mmhub| name(Hub::Mmhub, status(id, write), Gpu::Rdna { mmhub });
         assert_eq!(of(5, 0, Some((2, 0, 2))).as_deref(), Some("MP0"));
         assert_eq!(of(5, 1, Some((2, 0, 2))).as_deref(), Some("DCEVGA"));
         assert_eq!(of(43, 0, Some((2, 1, 1))).as_deref(), Some("VCN0"));
@@ -289,7 +311,7 @@ mod tests {
 
     #[test]
     fn without_a_version_every_name_is_told_with_its_chips() {
-        let of = |id, write| name(Hub::Mmhub, status(id, write), None);
+        let of = |id, write| name(Hub::Mmhub, status(id, write), Gpu::Unknown);
         let all = "VMC on Navi1x, VCN1 on Navi21 to Navi23, UTCL2 on APUs";
         assert_eq!(of(13, 0).as_deref(), Some(all));
         assert_eq!(of(40, 0), None);

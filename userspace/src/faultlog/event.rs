@@ -156,6 +156,35 @@ pub enum Stage {
 /// The kernel's TASK_COMM_LEN without the zero at its end.
 const LONGEST_NAME: usize = 15;
 
+/// What is in a message of each kind: [`parse`] reads none without one of these.
+pub(super) const PHRASES: [&str; 25] = [
+    "page fault (",
+    " pid ",
+    "in page starting at",
+    "Faulty UTCL2 client",
+    "PROTECTION_FAULT_STATUS:",
+    "_FAULTS: ",
+    "_ERROR: ",
+    "RW: ",
+    "callbacks suppressed",
+    " timeout, ",
+    " command stream",
+    "ring reset",
+    "Ring ",
+    "GPU reset",
+    "GPU jobs stop begin!",
+    "GPU Recovery Failed",
+    "device wedged",
+    "queue vital buffer",
+    "queue id ",
+    "qcm fence",
+    "The cp might be",
+    "Failed to evict",
+    "sq_intr: error",
+    "by GPU node-",
+    "HSA_STATUS_ERROR",
+];
+
 /// Reads a message, as [`super::line::parse`] leaves it; `None` when it is of no such kind.
 pub fn parse(message: &str) -> Option<Event> {
     let message = message.trim();
@@ -187,7 +216,11 @@ fn fault(message: &str) -> Option<Event> {
         ring: labelled("ring:"),
         vmid: labelled("vmid:"),
         pasid: labelled("pasid:"),
-        task: task.strip_suffix(')').and_then(task_of),
+        // One that the driver does not know is all zeroes.
+        task: task
+            .strip_suffix(')')
+            .and_then(task_of)
+            .filter(|task| task.pid != 0),
     }))
 }
 

@@ -2,7 +2,7 @@
 
 //! One page fault, put together from its lines.
 
-use super::clients::{self, Version};
+use super::clients::{self, Gpu};
 use super::event::{Event, Header, Task};
 use super::stamp::Stamp;
 use super::status::{Hub, Status, CID, FIELDS};
@@ -25,8 +25,10 @@ pub struct Fault {
     pub task: Option<Task>,
     /// The first byte of the page.
     pub address: Option<u64>,
-    /// The status register.
+    /// The status register, or what its fields' lines make of it.
     pub status: Option<Status>,
+    /// Whether the register itself was in the log: its fields' lines leave some out.
+    pub has_register: bool,
     /// The client's name, as the driver printed it.
     pub client: Option<String>,
 }
@@ -47,9 +49,14 @@ pub enum Space {
 const FIRST_COMPUTE_VMID: u32 = 8;
 
 impl Fault {
+    /// The status register, where it was in the log itself.
+    pub fn register(&self) -> Option<Status> {
+        self.status.filter(|_| self.has_register)
+    }
+
     /// The address space's number, from whichever line has it.
     pub fn vmid(&self) -> Option<u32> {
-        self.vmid.or_else(|| self.status.map(Status::vmid))
+        self.vmid.or_else(|| self.register().map(Status::vmid))
     }
 
     /// Whose address space it is.
@@ -62,9 +69,9 @@ impl Fault {
     }
 
     /// The client's name: as the driver printed it, else from the register.
-    pub fn client(&self, mmhub: Option<Version>) -> Option<String> {
+    pub fn client(&self, gpu: Gpu) -> Option<String> {
         let printed = self.client.clone().filter(|name| name != "unknown");
-        printed.or_else(|| clients::name(self.hub?, self.status?, mmhub))
+        printed.or_else(|| clients::name(self.hub?, self.status?, gpu))
     }
 
     /// Whether it is another's repetition.
@@ -98,6 +105,7 @@ impl Lines {
             Event::Status(hub, status) if fault.status.is_none() => {
                 fault.hub = fault.hub.or(Some(hub));
                 fault.status = Some(status);
+                fault.has_register = true;
             }
             Event::Client(ref name, id) if self.seen & 1 == 0 => {
                 self.fields = self.fields.with(CID, id).unwrap_or(self.fields);

@@ -3,7 +3,7 @@
 //! What an incident means and what to try, in plain words. Nothing is said without a source; where the
 //! sources are silent, so is this.
 
-use super::clients::{self, Role, Version};
+use super::clients::{self, Gpu, Role};
 use super::event::{Happening, Stage, Task};
 use super::fault::{hexadecimal, Fault, Space};
 use super::incident::{Happened, Incident};
@@ -89,15 +89,17 @@ pub struct Decoded<'a> {
 }
 
 impl<'a> Decoded<'a> {
-    fn new(fault: &'a Fault, times: u64, mmhub: Option<Version>) -> Self {
-        let client = fault.client(mmhub);
+    fn new(fault: &'a Fault, times: u64, gpu: Gpu) -> Self {
+        let client = fault.client(gpu);
+        // Which address spaces are amdkfd's is known of these GPUs only.
+        let known = |space: &Space| gpu != Gpu::Other || *space == Space::Kernel;
         let status = fault.status;
         Self {
             at: fault.at.as_ref(),
             times,
             hub: fault.hub,
             vmid: fault.vmid(),
-            space: fault.space(),
+            space: fault.space().filter(known),
             pasid: fault.pasid,
             address: fault.address,
             role: client.as_deref().and_then(clients::role),
@@ -112,7 +114,7 @@ impl<'a> Decoded<'a> {
             walker_error: status.map(Status::walker_error),
             mapping_error: status.map(Status::mapping_error),
             more_faults: status.map(Status::more_faults),
-            status,
+            status: fault.register(),
         }
     }
 }
@@ -125,12 +127,12 @@ const OVERRIDE: &str = "libhsakmt, src/topology.c, HSA_OVERRIDE_GFX_VERSION";
 /// The lowest address that amdgpu maps for a process.
 const RESERVED_BOTTOM: u64 = 1 << 16;
 
-/// Explains an incident. A multimedia hub's clients depend on its version, which a log does not have.
-pub fn explain(incident: &Incident, mmhub: Option<Version>) -> Explained<'_> {
+/// Explains an incident of a GPU.
+pub fn explain(incident: &Incident, gpu: Gpu) -> Explained<'_> {
     let faults: Vec<Decoded> = incident
         .faults
         .iter()
-        .map(|(fault, times)| Decoded::new(fault, *times, mmhub))
+        .map(|(fault, times)| Decoded::new(fault, *times, gpu))
         .collect();
     let mut words = Words::default();
     // What comes first causes what comes after: the first fault is explained.
@@ -266,7 +268,7 @@ impl Words {
         }
         match fault.status {
             Some(status) => self.status(status, decoded),
-            None => self.without_status(fault),
+            None => self.without_status(fault, decoded.space),
         }
         if decoded.space == Some(Space::Compute) {
             self.compute_advice(decoded.role);
@@ -313,13 +315,13 @@ impl Words {
     }
 
     /// What is left to say of a fault whose register is not in the log.
-    fn without_status(&mut self, fault: &Fault) {
+    fn without_status(&mut self, fault: &Fault, space: Option<Space>) {
         self.means(
             "The log has no status register of this fault, so that who asked, and for what, is not \
              known: lines were lost, or the register read 0, which Linux 7.2 does not print.",
             "Linux, gmc_v10_0.c, gmc_v10_0_process_interrupt",
         );
-        let (Some(ring), Some(Space::Compute)) = (fault.ring, fault.space()) else {
+        let (Some(ring), Some(Space::Compute)) = (fault.ring, space) else {
             return;
         };
         let why = match (ring & 0x08 != 0, ring & 0x20 != 0) {

@@ -31,6 +31,23 @@ pub fn booted(root: &Root) -> io::Result<Option<u64>> {
     Ok(line.and_then(|seconds| seconds.trim().parse().ok()))
 }
 
+/// How many messages the kernel has overwritten with later ones: the number of the first that it has.
+///
+/// # Errors
+///
+/// When its log cannot be opened.
+pub fn overwritten(root: &Root) -> io::Result<u64> {
+    // A read yields one record.
+    let mut record = [0; 8192];
+    let read = Device::open(root, false)?.read(&mut record)?;
+    let head = String::from_utf8_lossy(&record[..read]);
+    let number = head
+        .split(',')
+        .nth(1)
+        .and_then(|number| number.parse().ok());
+    Ok(number.unwrap_or(0))
+}
+
 /// The kernel's messages as journald kept them, in the form of `journalctl -o json`.
 #[derive(Debug)]
 pub struct Journal {

@@ -162,6 +162,11 @@ fn the_kernels_own_log_is_read_with_what_this_machines_gpu_is() {
         (&"mmhub".into(), &"VMC".into())
     );
     assert_eq!(fault["client_id"], 13);
+    assert!(
+        outcome.err.contains("its first 12 messages are gone"),
+        "{}",
+        outcome.err
+    );
     // 2026-11-21T18:05:09Z is when it booted.
     for (since, code) in [
         ("boot", 2),
@@ -174,6 +179,16 @@ fn the_kernels_own_log_is_read_with_what_this_machines_gpu_is() {
             "{since}"
         );
     }
+    // Another GPU's tables are not known.
+    tree.write(
+        "/sys/bus/pci/devices/0000:03:00.0/ip_discovery/die/0/GC/0/major",
+        "11",
+    );
+    let fault = &tree.run(&["--json", "faults"]).json()["faults"][0];
+    assert_eq!(
+        (&fault["client"], &fault["space"]),
+        (&json!(null), &json!(null))
+    );
     let outcome = tree.run(&["faults", "--since", "yesterday"]);
     assert_eq!(outcome.code, 1);
     assert!(

@@ -8,9 +8,11 @@ mod screen;
 
 use super::Exit;
 use crate::cli;
+use crate::faultlog::clients::Gpu;
 use crate::faultlog::incident::{Incident, Incidents};
 use crate::faultlog::since::Since;
 use crate::faultlog::{line, meaning, scan};
+use crate::gpu::GcVersion;
 use crate::kmsg::{self, Device, Journal, Running, Tail};
 use crate::report::Terminal;
 use crate::root::Root;
@@ -27,7 +29,7 @@ use std::path::Path;
 ///
 /// When the log cannot be read.
 pub fn run(root: &Root, terminal: &Terminal, args: &cli::Faults) -> Result<Exit> {
-    let (log, _running) = open(root, args)?;
+    let (log, _running) = open(root, terminal, args)?;
     let booted = kmsg::booted(root)?;
     let mut reader = Reader {
         root,
@@ -51,7 +53,7 @@ pub fn run(root: &Root, terminal: &Terminal, args: &cli::Faults) -> Result<Exit>
 /// A log, and the program that yields it.
 type Log = (Box<dyn Read + Send>, Option<Running>);
 
-fn open(root: &Root, args: &cli::Faults) -> Result<Log> {
+fn open(root: &Root, terminal: &Terminal, args: &cli::Faults) -> Result<Log> {
     let cannot = |path: &Path| format!("cannot read {}", path.display());
     let log: Box<dyn Read + Send> = match &args.log {
         None if args.journal => {
@@ -62,7 +64,16 @@ fn open(root: &Root, args: &cli::Faults) -> Result<Log> {
             let (journal, running) = Journal::open(since, args.follow)?;
             return Ok((Box::new(journal), Some(running)));
         }
-        None => Box::new(Device::open(root, args.follow)?),
+        None => {
+            let device = Device::open(root, args.follow)?;
+            let gone = kmsg::overwritten(root)?;
+            if gone > 0 {
+                terminal.progress(&format!(
+                    "the kernel's log is full: its first {gone} messages are gone; --journal may have them"
+                ));
+            }
+            Box::new(device)
+        }
         Some(path) if path == Path::new("-") => Box::new(io::stdin()),
         Some(path) if args.follow => Box::new(Tail::open(path).with_context(|| cannot(path))?),
         Some(path) => Box::new(File::open(path).with_context(|| cannot(path))?),
@@ -118,8 +129,7 @@ impl Reader<'_> {
     fn print(&mut self) -> io::Result<()> {
         for incident in self.incidents.over() {
             self.count += 1;
-            let mmhub = self.mmhub(&incident);
-            let explained = meaning::explain(&incident, mmhub);
+            let explained = meaning::explain(&incident, self.gpu(&incident));
             let lines = match self.terminal.json() {
                 true => vec![screen::json(&explained)?],
                 false => screen::incident(&explained),
@@ -140,9 +150,20 @@ impl Reader<'_> {
         let _ = self.terminal.print(&[screen::summary(self.count)]);
     }
 
-    /// The version of a GPU's multimedia hub: of this machine's, when the log is this machine's.
-    fn mmhub(&self, incident: &Incident) -> Option<(u8, u8, u8)> {
-        let gpu = incident.gpu.as_deref().filter(|_| self.own)?;
-        discovery::version(self.root, gpu, "MMHUB").ok()?
+    /// What this machine knows of the GPU, when the log is its own.
+    fn gpu(&self, incident: &Incident) -> Gpu {
+        let version = |block| {
+            let bdf = incident.gpu.as_deref().filter(|_| self.own)?;
+            discovery::version(self.root, bdf, block).ok()?
+        };
+        match version("GC") {
+            None => Gpu::Unknown,
+            Some((major, minor, revision)) => match GcVersion(major, minor, revision).chip() {
+                Some(_) => Gpu::Rdna {
+                    mmhub: version("MMHUB"),
+                },
+                None => Gpu::Other,
+            },
+        }
     }
 }
