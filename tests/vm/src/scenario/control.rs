@@ -7,6 +7,7 @@ use super::support::{
     expect_guard, expect_healthy_kernel, expect_registers, expect_registers_of, expect_status,
     load_amdgpu_alone, unload_both,
 };
+use super::verify::{expect_registers_of_the_gpus, verify};
 use crate::report::{Registers, Retry};
 use crate::vm::Vm;
 use anyhow::{ensure, Result};
@@ -49,6 +50,8 @@ pub(super) fn beside_a_guarded_one(vm: &mut Vm) -> Result<()> {
         "status says {}",
         status["summary"]
     );
+    let seen = verify(vm, "", "--probe", 0)?;
+    expect_registers_of_the_gpus(vm, &seen)?;
     let directory = vm.gpus()[1].file("rmcp");
     vm.guest.check(&format!("! test -e {directory}"))?;
     expect_registers_of(&vm.gpus()[0], Retry::Off)?;

@@ -8,6 +8,7 @@ use super::support::{
     expect_enforced_again, expect_no_more_errors, expect_registers, expect_registers_written,
     expect_status, hw_inits, kernel_errors, start_enforced, RELOAD,
 };
+use super::verify;
 use crate::qemu;
 use crate::report::Retry;
 use crate::vm::Vm;
@@ -53,8 +54,10 @@ fn sleep_through(vm: &mut Vm, meanwhile: &str, status: i32) -> Result<[[u64; 15]
     fall_asleep(vm)?;
     let writes = vm.register_writes();
     vm.guest.check(meanwhile)?;
+    let enforced = status == 0;
     let status = expect_status(vm, status)?;
     ensure!(status["gpus"][0]["asleep"] == true, "status says {status}");
+    verify::expect_not_woken(vm, if enforced { 4 } else { 2 })?;
     expect_asleep(vm)?;
     wake(vm)?;
     Ok(writes)

@@ -8,6 +8,7 @@ use super::support::{
     bind, expect_file, expect_healthy_kernel, expect_registers, expect_status, read,
     start_enforced, unbind,
 };
+use super::verify::{expect_registers_of_the_gpus, verify};
 use crate::report::Retry;
 use crate::vm::Vm;
 use anyhow::{ensure, Result};
@@ -48,6 +49,9 @@ fn expect_both(vm: &mut Vm) -> Result<()> {
         expect_of(vm, index, "state", "enforced")?;
         expect_of(vm, index, "hw_inits", "1")?;
     }
+    // Its own registers and page tables, of each.
+    let seen = verify(vm, "", "--probe", 0)?;
+    expect_registers_of_the_gpus(vm, &seen)?;
     expect_registers(vm, Retry::Off)
 }
 

@@ -196,8 +196,22 @@ pub(super) fn under_lockdown(vm: &mut Vm) -> Result<()> {
     expect(&seen, "mtype_cc", "kprobes", "confirmed", "cannot be read")
 }
 
+/// Of a GPU that sleeps, `verify` says so and ends so; whether it still sleeps, the caller sees.
+pub(super) fn expect_not_woken(vm: &mut Vm, exit: i32) -> Result<()> {
+    let seen = verify(vm, "", "--probe", exit)?;
+    for (policy, source) in [
+        ("noretry", "GCVM registers"),
+        ("noretry", "MMVM registers"),
+        ("fragment_size", "DEV_INFO"),
+        ("mtype_cc", "page table"),
+    ] {
+        expect(&seen, policy, source, "not-read", "the GPU sleeps")?;
+    }
+    Ok(())
+}
+
 /// Runs `verify` with a command before it and arguments after it; it must end so.
-fn verify(vm: &mut Vm, before: &str, after: &str, expected: i32) -> Result<Value> {
+pub(super) fn verify(vm: &mut Vm, before: &str, after: &str, expected: i32) -> Result<Value> {
     let output = vm
         .guest
         .run(&format!("{before} rmcp-kctl --json verify {after}"))?;
@@ -229,7 +243,7 @@ fn expect_probe(vm: &mut Vm, mtype: u8, exit: i32) -> Result<Value> {
 }
 
 /// All 30 values that `verify` read must be those that the driver wrote, on each guarded GPU.
-fn expect_registers_of_the_gpus(vm: &Vm, seen: &Value) -> Result<()> {
+pub(super) fn expect_registers_of_the_gpus(vm: &Vm, seen: &Value) -> Result<()> {
     for gpu in vm.gpus() {
         let mut found = seen["gpus"].as_array().into_iter().flatten();
         let found = found
