@@ -269,6 +269,9 @@ mod tests {
         assert_eq!(dkms_version("3.4.10-1ubuntu1"), Some((3, 4, 10)));
         assert!(dkms_version("dkms-3.0.11") < Some(OLDEST_DKMS));
         assert_eq!(dkms_version("dkms: unknown"), None);
+        let (major, minor, patch) = OLDEST_DKMS;
+        let control = include_str!("../../../packaging/debian/control");
+        assert!(control.contains(&format!("dkms (>= {major}.{minor}.{patch})")));
     }
 
     proptest! {
