@@ -11,6 +11,7 @@ needs() {
     echo "apt-get      apt                    apt                    apt                    -"
     echo "unshare      util-linux             util-linux             util-linux             util-linux"
     echo "flock        util-linux             util-linux-core        util-linux             util-linux"
+    echo "modprobe     kmod                   kmod                   kmod                   kmod"
     echo "mke2fs       e2fsprogs              e2fsprogs              e2fsprogs              e2fsprogs"
     echo "sha256sum    coreutils              coreutils              coreutils              coreutils"
     echo "gpgv         gpgv                   gnupg2                 gnupg                  gpg2"

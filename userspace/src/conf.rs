@@ -5,8 +5,7 @@
 
 use crate::policy::{self, Param};
 use crate::root::Root;
-use anyhow::{Context, Result};
-use std::io::ErrorKind;
+use anyhow::{bail, Result};
 
 /// Where it is.
 pub const FILE: &str = "/etc/modprobe.d/rmcp.conf";
@@ -61,13 +60,20 @@ softdep amdgpu pre: rmcp
 ///
 /// When it cannot be read, or is not text that can be written back as it is.
 pub fn read(root: &Root) -> Result<Option<String>> {
-    match std::fs::read(root.path(FILE)) {
-        Ok(bytes) => Ok(Some(
-            String::from_utf8(bytes).with_context(|| format!("{FILE} is not UTF-8 text"))?,
-        )),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("cannot read {FILE}")),
+    let text = root.read_whole(FILE)?;
+    if text
+        .as_ref()
+        .is_some_and(|text| text.contains(char::REPLACEMENT_CHARACTER))
+    {
+        bail!("{FILE} is not UTF-8 text");
     }
+    Ok(text)
+}
+
+/// Whether a section is in the file. One that cannot be read counts as having none.
+pub fn holds(root: &Root, section: Section) -> bool {
+    let text = read(root).ok().flatten();
+    text.is_some_and(|text| text.contains(&section.text()))
 }
 
 /// amdgpu's option and rmcp's parameter that say the same.

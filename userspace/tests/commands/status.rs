@@ -4,6 +4,7 @@
 
 use crate::schema;
 use crate::support::{Outcome, Tree};
+use rmcp_kctl::conf::{self, Section};
 
 pub(crate) const BDF: &str = "0000:01:00.0";
 
@@ -160,6 +161,35 @@ fn rmcp_not_loaded() {
         seen.out
             .contains("rmcp is not loaded: run 'rmcp-kctl install'"),
         "{seen:?}"
+    );
+}
+
+#[test]
+fn amdgpus_own_options_cover_two_of_three() {
+    let tree = Tree::new();
+    tree.gpu(BDF, "0x731f", [10, 1, 10])
+        .amdgpu("1", "8")
+        .write(conf::FILE, &Section::ParamsOnly.text());
+    let seen = status(&tree);
+    assert_eq!(seen.code, 2);
+    assert!(
+        seen.out.contains("amdgpu's own options in place of rmcp"),
+        "{seen:?}"
+    );
+    let status = tree.run(&["status", "--json"]).json();
+    assert_eq!(status["boot"]["params_only"], true);
+    let policies = status["gpus"][0]["policies"].as_array().unwrap();
+    let in_force = |policy: &serde_json::Value| {
+        let name = policy["name"].as_str().unwrap().to_owned();
+        (name, policy["in_force"].as_bool().unwrap())
+    };
+    assert_eq!(
+        policies.iter().map(in_force).collect::<Vec<_>>(),
+        [
+            ("noretry".to_owned(), true),
+            ("fragment_size".to_owned(), false),
+            ("mtype_cc".to_owned(), false)
+        ]
     );
 }
 

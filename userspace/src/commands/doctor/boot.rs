@@ -4,8 +4,9 @@
 
 use super::finding::{Check, Finding};
 use super::Patient;
+use crate::conf::{self, Section};
 use crate::initramfs::{self, Contents, Wanted};
-use crate::{conf, dkms, modprobe};
+use crate::{dkms, modprobe};
 use anyhow::Result;
 
 const SOFTDEP: Check = Check {
@@ -23,10 +24,20 @@ const INITRAMFS: Check = Check {
 pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
     let mut findings = vec![match modprobe::softdep_file(patient.root) {
         Some(file) => SOFTDEP.good(format!("{file} loads rmcp before amdgpu")),
-        None if !patient.concerned() => SOFTDEP.note("nothing loads rmcp before amdgpu"),
-        None => SOFTDEP
-            .error("nothing loads rmcp before amdgpu")
-            .mend("rmcp-kctl install"),
+        None if !patient.concerned() || conf::holds(patient.root, Section::ParamsOnly) => {
+            SOFTDEP.note("nothing loads rmcp before amdgpu")
+        }
+        None => match modprobe::softdep_before(patient.root, conf::FILE) {
+            Some(place) => SOFTDEP
+                .error(format!(
+                    "modprobe takes the first softdep line of amdgpu, that of {place}, which does not \
+                     load rmcp"
+                ))
+                .mend("rmcp-kctl params fix"),
+            None => SOFTDEP
+                .error("nothing loads rmcp before amdgpu")
+                .mend("rmcp-kctl install"),
+        },
     }];
     let with_module = patient
         .kernels

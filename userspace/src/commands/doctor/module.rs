@@ -48,6 +48,10 @@ fn not_loaded(patient: &Patient) -> Finding {
             .error("rmcp is installed for the running kernel but not loaded")
             .mend("reboot")
             .mend("if it is not loaded then either: modprobe rmcp; dmesg | grep -i rmcp"),
+        NotLoaded::ParamsOnly => MODULE.warning(
+            "rmcp is not loaded: amdgpu's own options stand in for it, which cover noretry and \
+             fragment_size, not mtype_cc",
+        ),
         NotLoaded::CannotHave(why) => MODULE
             .error(format!(
                 "rmcp is not loaded: the running kernel cannot have it: {why}"

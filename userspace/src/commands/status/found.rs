@@ -3,9 +3,11 @@
 //! What `status` found: per GPU, each policy as it is wanted, as it is live, and as amdgpu had it before
 //! rmcp. "enforced" is only ever said of values read from the running kernel just now.
 
+use super::params_only;
 use crate::commands::install::Past;
 use crate::commands::not_loaded::NotLoaded;
 use crate::commands::Exit;
+use crate::conf::{self, Section};
 use crate::dkms;
 use crate::gpu::{GcVersion, NONE_FOUND};
 use crate::kernel;
@@ -100,6 +102,8 @@ pub(super) struct Kernel {
 pub(super) struct Boot {
     /// The modprobe.d file that loads rmcp before amdgpu.
     pub(super) softdep: Option<String>,
+    /// Whether install set amdgpu's own options in place of the module.
+    pub(super) params_only: bool,
 }
 
 impl Status {
@@ -140,6 +144,7 @@ impl Status {
                 .collect(),
             boot: Boot {
                 softdep: modprobe::softdep_file(root),
+                params_only: conf::holds(root, Section::ParamsOnly),
             },
             interruption: Past::read(root).interruption(),
             module,
@@ -187,6 +192,9 @@ impl Gpu {
         let (policies, said) = match (&guard, module) {
             (Some(guard), Ok(module)) => {
                 (policies(guard, module, amdgpu), guard.says_in_force(module))
+            }
+            (None, Err(NotLoaded::ParamsOnly)) => {
+                (amdgpu.map_or_else(Vec::new, params_only::policies), false)
             }
             _ => (Vec::new(), false),
         };

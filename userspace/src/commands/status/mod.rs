@@ -5,6 +5,7 @@
 
 mod found;
 mod metrics;
+mod params_only;
 mod screen;
 mod watch;
 

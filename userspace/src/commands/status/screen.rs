@@ -3,6 +3,7 @@
 //! What a person sees: columns, the reasons in full, and never more than 80 characters in a line.
 
 use super::found::{Gpu, Policy, Status, Verdict};
+use crate::conf;
 use crate::gpu;
 use crate::report::{paragraph, printable, wrap, Line, Tone, WIDTH};
 
@@ -46,6 +47,10 @@ impl Status {
         match &self.boot.softdep {
             Some(file) => {
                 let text = format!("rmcp is loaded before amdgpu ({file})");
+                row(Tone::Plain, "boot", &text);
+            }
+            None if self.boot.params_only => {
+                let text = format!("amdgpu's own options in place of rmcp ({})", conf::FILE);
                 row(Tone::Plain, "boot", &text);
             }
             None => row(
