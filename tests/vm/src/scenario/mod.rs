@@ -11,6 +11,7 @@ pub mod chips;
 mod compute;
 mod control;
 mod deb;
+mod doctor;
 mod growth;
 mod initramfs;
 mod modes;
@@ -179,6 +180,11 @@ const ALL: &[Scenario] = &[
     Scenario {
         runtime_pm: true,
         ..scenario("runtime-pm", On::Any, None, runtime_pm::off_and_on)
+    },
+    // A lockdown lasts.
+    Scenario {
+        alone: true,
+        ..scenario("doctor", On::Any, None, doctor::agrees_with_the_guest)
     },
     // A guest can sleep once.
     Scenario {
