@@ -228,7 +228,7 @@ fn lockdown_does_what_is_foretold(vm: &mut Vm) -> Result<()> {
     vm.guest
         .check("echo integrity >/sys/kernel/security/lockdown")?;
     let found = doctor(vm, "")?;
-    found.expect_word("lockdown", "note", "amdgpu_regs, not amdgpu_regs2")?;
+    found.expect_word("lockdown", "note", "lockdown is integrity")?;
     ensure!(opens(vm, "amdgpu_regs")?, "lockdown closed amdgpu_regs");
     ensure!(
         !opens(vm, "amdgpu_regs2")?,

@@ -43,7 +43,9 @@ pub(super) fn change_what_is_done(vm: &mut Vm) -> Result<()> {
 
     load_with(vm, "mtype_cc=off")?;
     expect_counted(vm, CC, Counted::NotAtAll)?;
-    expect_healthy_kernel(vm)
+    expect_healthy_kernel(vm)?;
+    // No other scenario is to find these parameters.
+    unload_both(vm)
 }
 
 /// Loads rmcp with these parameters, and amdgpu after it.
