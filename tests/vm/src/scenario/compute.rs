@@ -12,6 +12,7 @@ use super::support::{
 use crate::address_space::AddressSpace;
 use crate::vm::Vm;
 use anyhow::{bail, ensure, Context, Result};
+use serde_json::{json, Value};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -283,6 +284,42 @@ impl Fault {
             found.len() == expected.len()
                 && found.iter().zip(&expected).all(|(a, b)| a.contains(b)),
             "the kernel log has on a {kind} fault {found:#?}, expected was {expected:#?}"
+        );
+        self.is_decoded(vm, probe.pid, address)
+    }
+
+    /// `rmcp-kctl faults` makes of those lines what the GPU did.
+    fn is_decoded(&self, vm: &mut Vm, pid: u32, address: u64) -> Result<()> {
+        const FOUND: i32 = 2;
+        let output = vm.guest.run("rmcp-kctl --json faults")?;
+        ensure!(output.status == FOUND, "faults ended otherwise: {output:?}");
+        let last = output.stdout.lines().last().unwrap_or_default();
+        let incident: Value = serde_json::from_str(last)?;
+        let (client, id) = self
+            .client
+            .split_once(' ')
+            .context("a client and its number")?;
+        let id = hexadecimal(id.trim_matches(['(', ')']))?;
+        let lacked: Vec<&str> = ["not valid", "not readable", "not writable"]
+            .into_iter()
+            .enumerate()
+            .filter(|(bit, _)| self.permission_faults & 1 << bit != 0)
+            .map(|(_, lacked)| lacked)
+            .collect();
+        let expected = json!({
+            "hub": "gfxhub", "space": "compute", "vmid": 8, "address": format!("{address:#018x}"),
+            "client": client, "client_id": id, "access": if self.write { "write" } else { "read" },
+            "permission_faults": lacked, "walker_error": 0, "mapping_error": false, "more_faults": false,
+        });
+        let fault = &incident["faults"][0];
+        let differs = |(key, value): (&String, &Value)| fault[key] != *value;
+        ensure!(
+            incident["gpu"] == vm.bdf()
+                && incident["task"]["pid"] == pid
+                && incident["fault_count"] == 1
+                && !expected.as_object().into_iter().flatten().any(differs),
+            "faults made of a {} fault of {pid}: {incident}, expected was {expected}",
+            self.kind
         );
         Ok(())
     }
