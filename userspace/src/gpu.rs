@@ -45,6 +45,12 @@ impl Serialize for GcVersion {
     }
 }
 
+/// The chips that rmcp guards with an instruction set: some share one.
+pub fn chips_with(gfx_target: &str) -> impl Iterator<Item = &'static Chip> + '_ {
+    let chips = policy::CHIPS.iter();
+    chips.filter(move |chip| chip.gfx_target == gfx_target)
+}
+
 /// What to call a GPU: its chip where rmcp knows it, else what there is.
 pub fn title(gc_version: Option<GcVersion>, pci_id: &str) -> String {
     match (gc_version, gc_version.and_then(GcVersion::chip)) {

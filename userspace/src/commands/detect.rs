@@ -7,8 +7,7 @@ use super::status::{self, Status};
 use super::Exit;
 use crate::accounts::{self, Access, User};
 use crate::cli;
-use crate::gpu::NONE_FOUND;
-use crate::policy::CHIPS;
+use crate::gpu::{chips_with, NONE_FOUND};
 use crate::report::{printable, Terminal, Tone};
 use crate::root::Root;
 use crate::sysfs::kfd::{self, Node};
@@ -30,7 +29,7 @@ struct Detected {
 #[derive(Debug, Serialize)]
 struct Gpu {
     bdf: String,
-    /// Its name, or its PCI device while its GC version is not known.
+    /// Its name, or its PCI device where neither its GC version nor its node in amdkfd tells it.
     chip: String,
     gfx_target: Option<String>,
     guarded: Answer,
@@ -82,7 +81,7 @@ fn gpus(root: &Root, user: Option<&User>) -> Result<Vec<Gpu>> {
         .collect();
     let on_bus = on_bus.iter().filter(|gpu| gpu.covered != Some(false));
     Ok(on_bus
-        .map(|gpu| Gpu::on_bus(root, gpu, &nodes, user))
+        .filter_map(|gpu| Gpu::on_bus(root, gpu, &nodes, user))
         .chain(hidden)
         .collect())
 }
@@ -122,31 +121,33 @@ fn none(exit: Exit) -> &'static str {
 }
 
 impl Gpu {
-    fn on_bus(root: &Root, gpu: &status::Gpu, nodes: &[Node], user: Option<&User>) -> Self {
+    /// `None` for one whose GC version cannot be seen, and that is none by amdkfd's word.
+    fn on_bus(root: &Root, gpu: &status::Gpu, nodes: &[Node], user: Option<&User>) -> Option<Self> {
         let node = nodes
             .iter()
             .find(|node| node.bdf.as_ref() == Some(&gpu.bdf));
+        let target = node.and_then(|node| node.gfx_target.as_deref());
+        let (chip, gfx_target) = match (gpu.chip, target) {
+            (Some(chip), _) => (chip.to_owned(), gpu.gfx_target),
+            (None, Some(target)) => (chips(target)?, Some(target)),
+            (None, None) => (gpu.pci_id.clone(), None),
+        };
         let render_node = pci::render_node(root, &gpu.bdf);
-        Self {
+        Some(Self {
             bdf: gpu.bdf.clone(),
-            chip: gpu.chip.unwrap_or(&gpu.pci_id).to_owned(),
-            gfx_target: gpu.gfx_target.map(str::to_owned),
+            chip,
+            gfx_target: gfx_target.map(str::to_owned),
             guarded: guarded(root, gpu),
             usable: usable(root, node, render_node.as_deref(), user),
-        }
+        })
     }
 
     /// A GPU that only amdkfd shows; `None` for one that rmcp does not guard.
     fn of_node(root: &Root, node: &Node, user: Option<&User>) -> Option<Self> {
         let target = node.gfx_target.as_deref()?;
-        let chips: Vec<&str> = CHIPS
-            .iter()
-            .filter(|chip| chip.gfx_target == target)
-            .map(|chip| chip.name)
-            .collect();
-        (!chips.is_empty()).then(|| Self {
-            bdf: node.bdf.clone().unwrap_or_default(),
-            chip: chips.join("/"),
+        Some(Self {
+            bdf: node.bdf.clone()?,
+            chip: chips(target)?,
             gfx_target: Some(target.to_owned()),
             guarded: Answer::Unseen("the GPU is not to be seen in /sys/bus/pci".to_owned()),
             usable: usable(root, Some(node), node.render_node.as_deref(), user),
@@ -198,6 +199,12 @@ impl Answer {
             Self::No(why) | Self::Unseen(why) => Some(why),
         }
     }
+}
+
+/// Which chips have an instruction set; `None` for that of no chip that rmcp guards.
+fn chips(gfx_target: &str) -> Option<String> {
+    let names: Vec<&str> = chips_with(gfx_target).map(|chip| chip.name).collect();
+    (!names.is_empty()).then(|| names.join("/"))
 }
 
 /// As `status` has it, but for what it takes for granted: that it sees the modules.

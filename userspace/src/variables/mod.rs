@@ -11,8 +11,8 @@ pub mod render;
 
 pub use known::{Known, KNOWN};
 
-use crate::gpu::GcVersion;
-use crate::policy::{Chip, CHIPS};
+use crate::gpu::{chips_with, GcVersion};
+use crate::policy::Chip;
 use crate::root::Root;
 use crate::sysfs::{kfd, rmcp};
 use gfx_override::Nodes;
@@ -36,7 +36,7 @@ pub struct Gpu {
     pub node: Option<u32>,
 }
 
-/// The GPUs that rmcp guards: on the PCI bus, or where that cannot be seen, of amdkfd's nodes.
+/// The GPUs that rmcp guards: by their GC version, or where that cannot be seen, by amdkfd's nodes.
 ///
 /// # Errors
 ///
@@ -47,8 +47,9 @@ pub fn gpus(root: &Root) -> io::Result<Vec<Gpu>> {
     let hidden = nodes.iter().filter_map(|node| {
         let bdf = node.bdf.clone()?;
         let target = node.gfx_target.as_deref()?;
-        let chip = CHIPS.iter().find(|chip| chip.gfx_target == target)?;
-        let seen = on_bus.iter().any(|gpu| gpu.bdf == bdf);
+        let chip = chips_with(target).next()?;
+        let mut known = on_bus.iter().filter(|gpu| gpu.gc_version.is_some());
+        let seen = known.any(|gpu| gpu.bdf == bdf);
         (!seen).then_some((bdf, chip))
     });
     let guarded = on_bus.iter().filter_map(|gpu| {

@@ -2,6 +2,7 @@
 
 //! Profiles: named sets of variables. Some are rmcp's own; the administrator's and the user's are files.
 
+use crate::report::printable;
 use crate::root::Root;
 use crate::shell;
 use serde::{Deserialize, Serialize};
@@ -123,8 +124,10 @@ impl Profiles {
     }
 
     fn add(&mut self, root: &Root, name: &str, file: String) {
-        let taken = |profile: &&Profile| profile.name == name;
-        match self.good.iter().find(taken) {
+        if self.bad.iter().any(|bad| bad.name == name) {
+            return;
+        }
+        match self.good.iter().find(|profile| profile.name == name) {
             Some(Profile { file: Some(_), .. }) => return,
             Some(_) => {
                 return self.bad.push(Bad {
@@ -192,12 +195,12 @@ impl Profile {
 
     /// A profile from the text of a file.
     fn parse(name: &str, file: &str, text: &str) -> Result<Self, String> {
-        // Its message has several lines, which draw the place; the first names it, the last the reason.
         let form: Form = toml::from_str(text).map_err(|error| {
             let line = error.span().map_or(0, |span| {
                 text.get(..span.start).unwrap_or("").matches('\n').count()
             });
-            format!("line {}: {}", line + 1, error.message())
+            let words: Vec<&str> = error.message().split_whitespace().collect();
+            format!("line {}: {}", line + 1, printable(&words.join(" ")))
         })?;
         for variable in form.set.keys().chain(&form.unset) {
             if !shell::is_name(variable) {
@@ -262,6 +265,7 @@ mod tests {
             ("[set]\nA = \"1\\n2\"", "line break"),
             ("about = \"\\u001b[2J\"", "line break or the like"),
             ("[set", "line 1"),
+            ("\"\\u001b[2J\" = 1", "line 1: unknown field `\u{fffd}[2J`"),
         ] {
             let error = Profile::parse("x", "/f", text).unwrap_err();
             assert!(error.contains(why), "{text}: {error}");

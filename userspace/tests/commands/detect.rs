@@ -204,3 +204,23 @@ fn of_two_gpus_a_container_has_only_its_own() {
         "{seen:?}"
     );
 }
+
+#[test]
+fn a_kernel_that_shows_no_version_leaves_it_to_amdkfd() {
+    let table = |bdf: &str| format!("/sys/bus/pci/devices/{bdf}/ip_discovery");
+    let tree = enforced();
+    tree.write("/proc/sys/kernel/osrelease", "5.15.0-1-amd64");
+    remove_all(&tree, &table(BDF));
+    remove_all(&tree, &format!("/sys/bus/pci/devices/{BDF}/rmcp"));
+    tree.gpu(SECOND, "0x687f", [9, 0, 1]);
+    remove_all(&tree, &table(SECOND));
+    usable(&tree, BDF, 1, 100_100);
+    usable(&tree, SECOND, 2, 90_000);
+    let seen = detect(&tree, "ann");
+    assert_eq!(seen.code, 2, "{seen:?}");
+    assert!(
+        seen.out
+            .starts_with("0000:01:00.0 Navi10 gfx1010 guarded=no usable=yes: "),
+        "{seen:?}"
+    );
+}

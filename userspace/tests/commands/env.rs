@@ -114,6 +114,7 @@ fn a_persons_own_profiles_count_and_a_bad_file_harms_no_other() {
             "about = 'mine'\n[set]\nA = \"it's $HOME\"",
         )
         .write("/home/ann/.config/rmcp/broken.toml", "[set]\nA = 1")
+        .write("/etc/rmcp/profiles.d/broken.toml", "[set]\nA = \"1\"")
         .write("/home/ann/.config/rmcp/default.toml", "")
         .write("/home/ann/.config/rmcp/notes.txt", "no profile");
     fs::create_dir(tree.path("/home/ann/.config/rmcp/odd.toml")).unwrap();
@@ -169,10 +170,16 @@ fn without_a_gpu_that_rmcp_guards_nothing_is_taken_away() {
         "{seen:?}"
     );
     assert!(seen.err.contains("no RDNA1/RDNA2 GPU"));
-    // Where the bus cannot be seen, amdkfd's nodes tell.
+    // Where the version cannot be seen, or the bus cannot, amdkfd's nodes tell.
     let tree = system();
-    fs::remove_dir_all(tree.path("/sys/bus")).unwrap();
-    assert!(expect(&tree, &[], 0).out.contains("HIP_FORCE_DEV_KERNARG"));
+    for hidden in [&format!("/sys/bus/pci/devices/{BDF}"), "/sys/bus"] {
+        fs::remove_dir_all(tree.path(hidden)).unwrap();
+        assert!(expect(&tree, &[], 0).out.contains("HIP_FORCE_DEV_KERNARG"));
+        if hidden != "/sys/bus" {
+            tree.pci(BDF, "0x1002", "0x731f", "0x030000");
+            assert!(expect(&tree, &[], 0).out.contains("HIP_FORCE_DEV_KERNARG"));
+        }
+    }
 }
 
 #[test]
