@@ -13,13 +13,8 @@ pub enum Event {
     Fault(Header),
     /// Whose fault or timeout it is: a line after either.
     Task(Task),
-    /// The line with the address.
-    Page {
-        /// Of the first byte of the page.
-        address: u64,
-        /// The client of the interrupt controller: a number, and a name where there is one.
-        source: (u32, Option<String>),
-    },
+    /// The line with the address: of the first byte of the page.
+    Page(u64),
     /// The status register.
     Status(Hub, Status),
     /// The client of the hub: its name and number.
@@ -280,20 +275,12 @@ fn small(text: &str) -> Option<(u32, &str)> {
 fn detail(message: &str) -> Option<Event> {
     if let Some(rest) = message.strip_prefix("in page starting at address ") {
         let (address, rest) = number(rest)?;
-        let rest = rest.strip_prefix(" from ")?;
-        let rest = rest
-            .strip_prefix("IH ")
-            .unwrap_or(rest)
-            .strip_prefix("client ")?;
-        let (id, name) = small(rest)?;
-        let name = name
-            .trim()
-            .strip_prefix('(')
-            .and_then(|name| name.strip_suffix(')'));
-        return Some(Event::Page {
-            address,
-            source: (id, name.map(str::to_owned)),
-        });
+        // The client of the interrupt controller follows, which the hub tells as well.
+        let client = rest.strip_prefix(" from ")?;
+        let client = client.strip_prefix("IH ").unwrap_or(client);
+        return client
+            .starts_with("client ")
+            .then_some(Event::Page(address));
     }
     if let Some(rest) = message.strip_prefix("Faulty UTCL2 client ID: ") {
         let (name, id) = rest.strip_suffix(')')?.rsplit_once(" (")?;

@@ -101,7 +101,7 @@ impl Lines {
         match event {
             Event::Fault(header) if *fault == Fault::default() => *fault = Fault::from(header),
             Event::Task(task) if fault.task.is_none() => fault.task = Some(task),
-            Event::Page { address, .. } if fault.address.is_none() => fault.address = Some(address),
+            Event::Page(address) if fault.address.is_none() => fault.address = Some(address),
             Event::Status(hub, status) if fault.status.is_none() => {
                 fault.hub = fault.hub.or(Some(hub));
                 fault.status = Some(status);
