@@ -184,7 +184,7 @@ const ALL: &[Scenario] = &[
     // A lockdown lasts.
     Scenario {
         alone: true,
-        ..scenario("doctor", On::Any, None, doctor::agrees_with_the_guest)
+        ..long("long-doctor", doctor::agrees_with_the_guest)
     },
     // A guest can sleep once.
     Scenario {
