@@ -141,11 +141,8 @@ impl Incidents {
         };
         let Line { at, gpu, .. } = line;
         if let Some(at) = &at {
-            if self
-                .pending
-                .iter()
-                .any(|(_, lines)| is_apart(lines.began(), at))
-            {
+            let stale = |(_, lines): &(_, Lines)| is_apart(lines.began(), at);
+            if self.pending.iter().any(stale) {
                 self.complete(|_| true);
             }
             self.part(at);
@@ -174,7 +171,7 @@ impl Incidents {
                     self.complete(|_| true);
                     let incident = self.latest(|_| true);
                     incident.last(at.as_ref());
-                    incident.suppressed += count;
+                    incident.suppressed = incident.suppressed.saturating_add(count);
                 }
             }
             Event::Task(task) => {
@@ -202,11 +199,6 @@ impl Incidents {
     /// The incidents that are over, in the order of their ends.
     pub fn over(&mut self) -> Vec<Incident> {
         std::mem::take(&mut self.done)
-    }
-
-    /// Whether anything is not over.
-    pub fn has_open(&self) -> bool {
-        !self.open.is_empty() || !self.pending.is_empty()
     }
 
     /// All that are left: nothing more is to come.

@@ -461,6 +461,12 @@ fn faults_of_a_process_and_what_follows_are_one_incident() {
 }
 
 #[test]
+fn counts_that_no_kernel_prints_do_no_harm() {
+    let line = "gmc_v10_0_process_interrupt: 18446744073709551615 callbacks suppressed";
+    assert_eq!(incidents([line, line])[0].suppressed, u64::MAX);
+}
+
+#[test]
 fn another_process_or_a_later_time_or_another_boot_is_another_incident() {
     let other = Printed {
         pasid: 32771,
