@@ -2,7 +2,7 @@
 
 //! What a person sees of `status`: the very text, its width, its colours.
 
-use crate::status::enforced;
+use crate::status::{enforced, BDF};
 use crate::support::{Tree, RELEASE};
 use std::process::Command;
 
@@ -161,4 +161,44 @@ fn no_color_is_honoured_on_a_terminal() {
         let plain = on_terminal(no_color, term).unwrap();
         assert_eq!(plain.replace('\r', ""), TWO);
     }
+}
+
+/// What is written in a picture: the text of its lines.
+fn text_of(svg: &str) -> String {
+    let lines = svg.split("<tspan x=").skip(1);
+    let line = |svg: &str| {
+        let tags = svg.split('<').map(|part| match part.split_once('>') {
+            Some((_, text)) => text,
+            None => part,
+        });
+        let text: String = tags.collect();
+        let text = text.split('\n').next().unwrap_or_default().to_owned();
+        text.replace("&lt;", "<")
+            .replace("&gt;", ">")
+            .replace("&amp;", "&")
+    };
+    let lines: Vec<String> = lines.map(|svg| line(svg).trim_end().to_owned()).collect();
+    lines.join("\n").trim_end().to_owned() + "\n"
+}
+
+/// The picture is of a real machine; the same machine as a tree looks the same now.
+#[test]
+fn the_picture_in_the_readme_shows_what_is_printed_now() {
+    let picture = text_of(include_str!("../../../docs/status.svg"));
+    let release = "7.2.12+deb13-amd64";
+    let tree = enforced();
+    std::fs::remove_dir_all(tree.path("/lib/modules")).unwrap();
+    tree.write("/proc/sys/kernel/osrelease", release)
+        .write("/etc/modprobe.d/rmcp.conf", "softdep amdgpu pre: rmcp")
+        .write(&format!("/lib/modules/{release}/kernel/x"), "")
+        .write(
+            &format!("/lib/modules/{release}/updates/dkms/rmcp.ko.xz"),
+            "",
+        );
+    assert!(picture.contains(BDF), "{picture}");
+    assert_eq!(
+        picture,
+        tree.run(&["status"]).out,
+        "make it anew: see README.md"
+    );
 }
