@@ -6,6 +6,7 @@
 # make fuzz       hostile BTF, ELF and compressed files: CASES of each of four kinds (2.5 million)
 # make bench      how fast the command is, against others on this machine: target/bench/report.json
 #                 and on a kernel log of LOG_MIB (1024): target/bench/faults.json
+# make patches    patches/linux against the source that Debian ships of each kernel line
 # make life       what is long: scenarios of many rounds, installations killed at every step (over an hour)
 # make deb        a Debian package: target/rmcp_1.0_amd64.deb
 # make install    on a real machine: the command, then the kernel module through it
@@ -78,6 +79,10 @@ check:
 	$(vm)/cargo.sh clippy --locked --workspace --all-targets -- -D warnings
 	$(vm)/cargo.sh test --locked --workspace
 
+patches:
+	$(vm)/host.sh
+	patches/linux/check.sh
+
 # The program of the package is linked statically: one package serves every release of Debian.
 deb:
 	packaging/deb.sh "$$($(vm)/build.sh -p rmcp-kctl)/rmcp-kctl" target
@@ -102,4 +107,4 @@ uninstall:
 clean:
 	rm -rf target
 
-.PHONY: build demo test bench life chips corpus fuzz check deb install install-files uninstall clean
+.PHONY: build demo test bench life chips corpus fuzz check patches deb install install-files uninstall clean

@@ -7,6 +7,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
+. "$here/archive.sh"
 
 rootfs=$1 release=$2
 wanted=$(awk -v release="$release" '$2 == release { print $3, $4 }' "$here/corpus.txt")
@@ -19,9 +20,7 @@ if [ -d "$kernel" ]; then
     echo "$kernel"
     exit 0
 fi
-mirror=${RMCP_MIRROR:-$(awk '$1 == "deb" { print $2; exit }' "$rootfs/etc/apt/sources.list")}
-helper=$(PATH=/usr/lib/apt:/usr/libexec/apt command -v apt-helper) ||
-    fail "this machine's apt comes without apt-helper"
+mirror=$(archive_mirror "$rootfs")
 
 rm -rf "$cache/corpus-$release-"*
 download=$kernel.tmp
@@ -29,9 +28,8 @@ mkdir "$download"
 trap 'rm -rf "$download"' EXIT
 while read -r digest path; do
     say "getting $(basename "$path")"
-    log=$("$helper" -o APT::Sandbox::User=root download-file "${mirror%/}/$path" \
-        "$download/$(basename "$path")" "SHA256:$digest" 2>&1) ||
-        fail "$mirror no longer has $path as corpus.txt pins it: put a newer version of this series there, or name a mirror that keeps old ones with RMCP_MIRROR. apt says: $(grep -v '^E: Download Failed' <<<"$log" | tail -n1)"
+    log=$(archive_get "$mirror" "$digest" "$path" "$download/$(basename "$path")") ||
+        fail "$mirror no longer has $path as corpus.txt pins it: put a newer version of this series there, or name a mirror that keeps old ones with RMCP_MIRROR. apt says: $log"
 done <<<"$wanted"
 
 # A pattern that nothing matches is an error to tar; which of the packages holds what is not known.
