@@ -2,8 +2,10 @@
 
 //! The command line, and the help that teaches it.
 
+use crate::commands::run::Fallback;
 use crate::faultlog::since::Since;
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Pins the memory policy of RDNA1 and RDNA2 GPUs under the stock amdgpu driver, and shows that it
@@ -132,6 +134,31 @@ pub enum Command {
     /// Check, list and mend the parameters of amdgpu and rmcp
     #[command(subcommand)]
     Params(Params),
+    /// Start a job on guarded GPUs, and end as it does
+    ///
+    /// The job has a process group of its own, and the terminal while it runs: Ctrl-C, Ctrl-Z and fg do
+    /// what they do without rmcp-kctl. SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1 and SIGUSR2 are passed
+    /// on to all its processes. What of it outlives its first process is left alone. In a pipeline,
+    /// another program that reads the terminal, such as less, has to wait until the job ended.
+    ///
+    /// While it runs, the kernel's log (/dev/kmsg, else journalctl) is watched for GPU faults of its
+    /// processes, and its standard error for what ROCr prints of them. A standard error that is a
+    /// terminal is left alone; any other passes through here byte for byte, and together with standard
+    /// output where both are one file. A program that a daemon starts, as docker does, is not of the
+    /// job. When a fault was seen, a directory that only this user may read gets the decoded incidents,
+    /// the last lines of the kernel and of standard error, the environment (without the values of what
+    /// looks like a secret), the versions, the status and how the job ended. Only when that is on the
+    /// disk, and the job failed, and no signal asked for its end, something is started again; what is
+    /// left of the job's group is ended before. With --json, a dry run or a refusal is one document.
+    ///
+    /// Exit codes: that of what was started last, and 128+N when signal N ended it; 1 the command line
+    /// was not understood; 124 nothing was started, because a GPU is not guarded or the environment
+    /// does harm, and the output says why; 125 an error of rmcp-kctl; 126 the program cannot be run; 127
+    /// there is no such program.
+    #[command(
+        after_help = "Examples:\n  rmcp-kctl run -- python3 train.py --epochs 3\n  rmcp-kctl run --fallback retry:3 --resume-with './train.sh --resume' -- ./train.sh"
+    )]
+    Run(Run),
     /// Show where the fields of a kernel's amdgpu are, or write them for the module's build
     Layout(Layout),
     /// Make a kernel ready for the module's build (DKMS calls this)
@@ -329,6 +356,40 @@ pub struct Uninstall {
     /// Leave a package's own files and the initramfs to its maintainer scripts, which call this
     #[arg(long, hide = true)]
     pub package: bool,
+}
+
+/// Options of `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Change the environment by a profile of 'rmcp-kctl env'; may be repeated
+    ///
+    /// With any, 'default' for one, what does harm on the GPUs is taken away.
+    #[arg(long = "profile", value_name = "PROFILE")]
+    pub profiles: Vec<String>,
+    /// What to do after a fault: run the job without a GPU (cpu), run it again at most N times
+    /// (retry:N), or nothing (none)
+    ///
+    /// cpu sets ROCR_VISIBLE_DEVICES, HIP_VISIBLE_DEVICES and CUDA_VISIBLE_DEVICES to -1, which hides
+    /// every GPU from ROCm; the job itself has to be able to do without.
+    #[arg(long, value_name = "POLICY", default_value = "none")]
+    pub fallback: Fallback,
+    /// After a fault run this command (through sh -c) in place of the job
+    ///
+    /// Once, or as --fallback says.
+    #[arg(long, value_name = "COMMAND")]
+    pub resume_with: Option<OsString>,
+    /// Keep faults below this directory [default: $XDG_STATE_HOME/rmcp/runs]
+    #[arg(long, value_name = "DIR")]
+    pub log: Option<PathBuf>,
+    /// Start the job whatever is wrong
+    #[arg(long)]
+    pub force: bool,
+    /// Say what would be started and watched, and start nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The program and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
 }
 
 /// Options of `layout`.

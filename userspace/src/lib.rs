@@ -27,6 +27,7 @@ pub mod firmware;
 mod fuzz;
 pub mod gpu;
 pub mod initramfs;
+pub mod job;
 pub mod kernel;
 pub mod kernel_file;
 pub mod kmsg;

@@ -27,19 +27,19 @@ struct Detected {
 
 /// A GPU that rmcp guards, or may guard.
 #[derive(Debug, Serialize)]
-struct Gpu {
-    bdf: String,
+pub(super) struct Gpu {
+    pub(super) bdf: String,
     /// Its name, or its PCI device where neither its GC version nor its node in amdkfd tells it.
-    chip: String,
+    pub(super) chip: String,
     gfx_target: Option<String>,
-    guarded: Answer,
+    pub(super) guarded: Answer,
     usable: Answer,
 }
 
 /// The answer to a question that not every place can answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "answer", content = "why")]
-enum Answer {
+pub(super) enum Answer {
     Yes,
     No(String),
     Unseen(String),
@@ -69,7 +69,7 @@ pub fn run(root: &Root, terminal: &Terminal, args: &cli::Detect) -> Result<Exit>
 }
 
 /// Those on the PCI bus, and those that amdkfd shows where the bus cannot be seen.
-fn gpus(root: &Root, user: Option<&User>) -> Result<Vec<Gpu>> {
+pub(super) fn gpus(root: &Root, user: Option<&User>) -> Result<Vec<Gpu>> {
     let nodes = kfd::readable_gpus(root);
     let on_bus = Status::read(root)?.gpus;
     let hidden = nodes.iter().filter(|node| {

@@ -10,7 +10,7 @@ use crate::report::{paragraph, printable, Line, Terminal, Tone};
 use crate::root::Root;
 use crate::steps;
 use crate::variables::job::Job;
-use crate::variables::profile::{Bad, Profile, Profiles, DEFAULT};
+use crate::variables::profile::{Bad, Profile, Profiles};
 use crate::variables::render::Reader;
 use crate::variables::{self, Gpu, Known, KNOWN};
 use anyhow::{anyhow, bail, Result};
@@ -24,7 +24,7 @@ const LABEL: usize = 8;
 struct Document<'a> {
     exit_code: u8,
     gpus: Vec<Device<'a>>,
-    profiles: Vec<&'a str>,
+    profiles: &'a [String],
     #[serde(flatten)]
     job: &'a Job,
 }
@@ -55,14 +55,8 @@ pub fn run(root: &Root, terminal: &Terminal, args: &cli::Env) -> Result<Exit> {
 }
 
 fn print(root: &Root, terminal: &Terminal, args: &cli::Env, profiles: &Profiles) -> Result<Exit> {
-    let find = |name: &str| profiles.find(name).map_err(|why| anyhow!(why));
-    let asked: Vec<&Profile> = args
-        .profiles
-        .iter()
-        .map(|name| find(name))
-        .collect::<Result<_>>()?;
     let gpus = variables::gpus(root)?;
-    let job = Job::new(&gpus, find(DEFAULT)?, &asked);
+    let job = Job::by_names(&gpus, profiles, &args.profiles).map_err(|why| anyhow!(why))?;
     let exit = match (job.warnings.is_empty(), gpus.is_empty()) {
         (_, true) => Exit::NoGpu,
         (false, _) => Exit::Warnings,
@@ -83,7 +77,7 @@ fn print(root: &Root, terminal: &Terminal, args: &cli::Env, profiles: &Profiles)
             let document = Document {
                 exit_code: exit.code(),
                 gpus: gpus.iter().map(Device::of).collect(),
-                profiles: asked.iter().map(|profile| profile.name.as_str()).collect(),
+                profiles: &args.profiles,
                 job: &job,
             };
             serde_json::to_string_pretty(&document)? + "\n"

@@ -12,6 +12,7 @@ mod not_loaded;
 pub mod packaging;
 pub mod params;
 pub mod prepare;
+pub mod run;
 pub mod status;
 pub mod uninstall;
 pub mod verify;
@@ -41,6 +42,8 @@ pub enum Exit {
     Unseen,
     /// This kernel cannot have the module: the code with which DKMS skips a kernel.
     Skipped,
+    /// `run`: as the job ended, or why it did not begin.
+    Job(u8),
 }
 
 impl Exit {
@@ -54,6 +57,7 @@ impl Exit {
             Self::Warnings | Self::Unconfirmed | Self::Unusable => 4,
             Self::Unseen => 5,
             Self::Skipped => 77,
+            Self::Job(code) => code,
         }
     }
 }

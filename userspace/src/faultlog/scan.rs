@@ -8,6 +8,7 @@ use memchr::memmem::Finder;
 use memchr::{memchr, memrchr};
 use std::io::{self, ErrorKind, Read};
 use std::ops::ControlFlow;
+use std::sync::LazyLock;
 
 /// What a line that matters has in it, and few others do.
 const RARE: [&str; 4] = ["amdgpu", "GPU ", "HSA_STATUS_ERROR", "callbacks suppressed"];
@@ -51,6 +52,13 @@ pub fn lines(mut log: impl Read, mut each: impl FnMut(&[u8]) -> ControlFlow<()>)
         block.copy_within(whole..filled, 0);
         filled -= whole;
     }
+}
+
+/// Whether a line may matter.
+pub fn may_matter(line: &[u8]) -> bool {
+    static WORDS: LazyLock<Words> = LazyLock::new(Words::new);
+    let mut rare = WORDS.rare.iter();
+    rare.any(|word| word.find(line).is_some()) && WORDS.telling.is_match(line)
 }
 
 /// What is searched for.
@@ -155,6 +163,8 @@ mod tests {
             let has = |line: &str, words: &[&str]| words.iter().any(|word| line.contains(word));
             let lines = text.lines().filter(|line| has(line, &RARE) && has(line, &PHRASES));
             let lines: Vec<Vec<u8>> = lines.map(|line| line.as_bytes().to_vec()).collect();
+            let one_by_one = text.lines().map(str::as_bytes).filter(|line| may_matter(line));
+            prop_assert!(one_by_one.eq(lines.iter().map(Vec::as_slice)));
             prop_assert_eq!(found(Pieces(text.as_bytes(), sizes, 0)), lines);
         }
     }

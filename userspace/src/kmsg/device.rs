@@ -25,7 +25,7 @@ impl Device {
     ///
     /// When it cannot be opened, with what to do.
     pub fn open(root: &Root, follow: bool) -> io::Result<Self> {
-        let path = root.path("/dev/kmsg");
+        let path = root.path(super::DEVICE);
         let mut options = OpenOptions::new();
         options
             .read(true)

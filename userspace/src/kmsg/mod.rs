@@ -4,19 +4,24 @@
 //! else in user space knows how to get at them.
 
 mod device;
+mod live;
 mod tail;
 
 pub use device::Device;
+pub use live::{Live, Took};
 pub use tail::Tail;
 
 use crate::process;
 use crate::root::Root;
 use anyhow::{bail, Context, Result};
 use std::io::{self, Read};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+/// The kernel's own log.
+const DEVICE: &str = "/dev/kmsg";
 /// How often what grows is looked at.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -59,6 +64,23 @@ pub struct Journal {
 #[derive(Debug)]
 pub struct Running(Arc<Mutex<Child>>);
 
+/// What shows the kernel's messages; which of them is said by the options.
+fn journalctl(program: &Path, options: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command
+        .args([
+            "--no-pager",
+            "--quiet",
+            "--output=json",
+            "--output-fields=MESSAGE",
+        ])
+        .args(options)
+        .arg("_TRANSPORT=kernel")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    command
+}
+
 impl Journal {
     /// Of this boot, or of every boot since a moment, in seconds after 1970.
     ///
@@ -69,24 +91,13 @@ impl Journal {
         let Some(program) = process::find("journalctl") else {
             bail!("journalctl is not installed: there is no journal to read");
         };
-        let mut command = Command::new(&program);
-        command.args([
-            "--no-pager",
-            "--quiet",
-            "--output=json",
-            "--output-fields=MESSAGE",
-        ]);
-        match since {
-            Some(moment) => command.arg(format!("--since=@{moment}")),
-            None => command.arg("--boot"),
+        let when = match since {
+            Some(moment) => format!("--since=@{moment}"),
+            None => "--boot".to_owned(),
         };
-        if follow {
-            command.args(["--follow", "--no-tail"]);
-        }
-        let mut journalctl = command
-            .arg("_TRANSPORT=kernel")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
+        let options = [when.as_str(), "--follow", "--no-tail"];
+        let options = if follow { &options[..] } else { &options[..1] };
+        let mut journalctl = journalctl(&program, options)
             .spawn()
             .with_context(|| format!("cannot run {}", program.display()))?;
         let output = journalctl

@@ -17,5 +17,6 @@ pub mod kprobes;
 pub mod module;
 pub mod pci;
 pub mod pcie;
+pub mod process;
 pub mod rmcp;
 pub mod security;

@@ -5,7 +5,7 @@
 
 use super::gfx_override::target;
 use super::known::{Known, Weight, OVERRIDE};
-use super::profile::Profile;
+use super::profile::{Profile, Profiles, DEFAULT};
 use super::{find, harms, Gpu, KNOWN};
 use crate::policy::Chip;
 use serde::Serialize;
@@ -73,6 +73,17 @@ impl Facts {
 }
 
 impl Job {
+    /// The environment on these GPUs by the profiles of these names.
+    ///
+    /// # Errors
+    ///
+    /// When there is none of a name, or it cannot be used.
+    pub fn by_names(gpus: &[Gpu], profiles: &Profiles, names: &[String]) -> Result<Self, String> {
+        let asked = names.iter().map(|name| profiles.find(name));
+        let asked: Vec<&Profile> = asked.collect::<Result<_, _>>()?;
+        Ok(Self::new(gpus, profiles.find(DEFAULT)?, &asked))
+    }
+
     /// The environment on these GPUs. Of two profiles that say different things of a variable the
     /// later one counts.
     pub fn new(gpus: &[Gpu], default: &Profile, profiles: &[&Profile]) -> Self {
@@ -173,7 +184,6 @@ fn series(chip: &Chip) -> Option<String> {
 mod tests {
     use super::*;
     use crate::root::Root;
-    use crate::variables::profile::{Profiles, DEFAULT};
     use crate::variables::testing::gpus;
 
     fn own(name: &str) -> Profile {

@@ -16,6 +16,7 @@ mod maintainer_scripts;
 mod metrics;
 mod packaging;
 mod params;
+mod run;
 mod schema;
 mod screen;
 mod status;

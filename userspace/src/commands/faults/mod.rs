@@ -150,20 +150,28 @@ impl Reader<'_> {
         let _ = self.terminal.print(&[screen::summary(self.count)]);
     }
 
-    /// What this machine knows of the GPU, when the log is its own.
+    /// What is known of the GPU, when the log is of this machine.
     fn gpu(&self, incident: &Incident) -> Gpu {
-        let version = |block| {
-            let bdf = incident.gpu.as_deref().filter(|_| self.own)?;
-            discovery::version(self.root, bdf, block).ok()?
-        };
-        match version("GC") {
-            None => Gpu::Unknown,
-            Some((major, minor, revision)) => match GcVersion(major, minor, revision).chip() {
-                Some(_) => Gpu::Rdna {
-                    mmhub: version("MMHUB"),
-                },
-                None => Gpu::Other,
-            },
+        match self.own {
+            true => gpu(self.root, incident),
+            false => Gpu::Unknown,
         }
+    }
+}
+
+/// What this machine knows of the GPU of an incident in its own log.
+pub(super) fn gpu(root: &Root, incident: &Incident) -> Gpu {
+    let version = |block| {
+        let bdf = incident.gpu.as_deref()?;
+        discovery::version(root, bdf, block).ok()?
+    };
+    match version("GC") {
+        None => Gpu::Unknown,
+        Some((major, minor, revision)) => match GcVersion(major, minor, revision).chip() {
+            Some(_) => Gpu::Rdna {
+                mmhub: version("MMHUB"),
+            },
+            None => Gpu::Other,
+        },
     }
 }

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+
+//! All that is watched while a job runs.
+
+use super::output::{self, Output};
+use super::watch::{Seen, Shared, Watch};
+use crate::kmsg::Live;
+use crate::root::Root;
+use crate::sysfs::process;
+use anyhow::{Context, Result};
+use std::process::Command;
+
+/// The watch on one start of a job.
+#[derive(Debug)]
+pub struct Faults {
+    kernel: Option<Watch>,
+    output: Option<Output>,
+    shared: Shared,
+}
+
+/// A watch that ended with its job.
+#[derive(Debug)]
+pub struct Ended {
+    /// What was seen.
+    pub seen: Seen,
+    /// What still passes through here.
+    pub output: Option<Output>,
+}
+
+impl Faults {
+    /// Begins, with the command that is to be started.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no pipe.
+    pub fn watch(root: &Root, command: &mut Command) -> Result<Self> {
+        let shared = Shared::default();
+        let kernel = log(root).ok().map(|log| Watch::start(log, &shared));
+        let kernel = kernel.transpose().context("cannot make a pipe")?;
+        let output = output::pass(command, &shared).context("cannot make a pipe")?;
+        Ok(Self {
+            kernel,
+            output,
+            shared,
+        })
+    }
+
+    /// Whether the kernel's log can be watched, or why not.
+    ///
+    /// # Errors
+    ///
+    /// Why not.
+    pub fn can_watch(root: &Root) -> Result<(), String> {
+        log(root).map(drop)
+    }
+
+    /// Whose faults to look for.
+    pub fn of_job(&self, pid: u32) {
+        self.shared.of_job(pid);
+    }
+
+    /// Ends when the job has.
+    pub fn end(self) -> Ended {
+        if let Some(watch) = self.kernel {
+            watch.end();
+        }
+        if let Some(output) = &self.output {
+            output.settle();
+        }
+        Ended {
+            seen: self.shared.take(),
+            output: self.output,
+        }
+    }
+}
+
+fn log(root: &Root) -> Result<Live, String> {
+    if root.is_running_system() && !process::in_first_namespace() {
+        return Err(
+            "in a container, processes have other numbers than in the kernel's log".to_owned(),
+        );
+    }
+    Live::open(root)
+}

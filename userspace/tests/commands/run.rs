@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT
+
+//! `run`, with real processes: shell scripts for jobs.
+
+use crate::support::Tree;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+mod faults;
+mod terminal;
+
+/// The command with a shell script for a job.
+pub(crate) fn job(tree: &Tree, options: &[&str], script: &str) -> Command {
+    tree.command(&[&["run"], options, &["--", "sh", "-c", script]].concat())
+}
+
+/// Sends a signal to a process, or to a group when the number is negative.
+fn kill(signal: &str, pid: &str) -> bool {
+    let mut kill = Command::new("kill");
+    kill.args([signal, "--", pid]).stderr(Stdio::null());
+    kill.status().unwrap().success()
+}
+
+/// A job that runs, and the lines that it prints.
+struct Running {
+    process: Child,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Running {
+    fn start(mut command: Command) -> Self {
+        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap());
+        Self { process, lines }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    fn kill(&self, signal: &str) {
+        assert!(kill(signal, &self.process.id().to_string()));
+    }
+
+    fn code(mut self) -> Option<i32> {
+        let mut rest = String::new();
+        self.lines.read_to_string(&mut rest).unwrap();
+        self.process.wait().unwrap().code()
+    }
+}
+
+#[test]
+fn the_jobs_output_and_exit_code_are_its_own() {
+    let tree = faults::logged();
+    for code in [0, 1, 2, 77, 124, 255] {
+        let script = format!("echo out; echo err >&2; exit {code}");
+        let output = job(&tree, &[], &script).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        assert_eq!(
+            (output.stdout, output.stderr),
+            (b"out\n".to_vec(), b"err\n".to_vec())
+        );
+    }
+}
+
+#[test]
+fn a_signal_that_ended_the_job_is_added_to_128() {
+    let tree = faults::logged();
+    for (name, number) in [("KILL", 9), ("ABRT", 6), ("TERM", 15), ("SEGV", 11)] {
+        let status = job(&tree, &[], &format!("kill -{name} $$"))
+            .status()
+            .unwrap();
+        assert_eq!((status.code(), status.signal()), (Some(128 + number), None));
+    }
+}
+
+#[test]
+fn what_cannot_be_started_has_the_codes_of_env() {
+    let tree = faults::logged();
+    tree.write("/plain", "");
+    let plain = tree.path("/plain");
+    let code = |program: &str| tree.run(&["run", "--", program]).code;
+    assert_eq!(code("/no/such/program"), 127);
+    assert_eq!(code(plain.to_str().unwrap()), 126);
+    assert_eq!(tree.run(&["run"]).code, 1);
+    assert_eq!(tree.run(&["run", "true"]).code, 1);
+}
+
+#[test]
+fn nothing_is_started_on_a_gpu_that_is_not_guarded_but_by_force() {
+    let tree = faults::logged();
+    tree.guard(crate::status::BDF, "state", "armed").guard(
+        crate::status::BDF,
+        "reason",
+        "after the next reset",
+    );
+    let mark = tree.path("/mark");
+    let script = format!("echo started >> {}; exit 3", mark.display());
+    let refused = job(&tree, &[], &script).output().unwrap();
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(124), "{said}");
+    assert!(
+        said.contains("Navi10 is not guarded: after the next reset"),
+        "{said}"
+    );
+    assert!(said.contains("--force"), "{said}");
+    assert!(!mark.exists());
+    let forced = job(&tree, &["--force"], &script).output().unwrap();
+    assert_eq!(forced.status.code(), Some(3));
+    assert!(mark.exists());
+    // What is not there needs no guard.
+    assert_eq!(
+        job(&Tree::new(), &[], "exit 4").status().unwrap().code(),
+        Some(4)
+    );
+    let refused = tree.run(&["--json", "run", "--", "true"]);
+    assert_eq!(
+        (refused.code, &refused.json()["exit_code"]),
+        (124, &124.into())
+    );
+    // In a container that hides the modules.
+    std::fs::remove_dir_all(tree.path("/sys/module")).unwrap();
+    let unseen = job(&tree, &[], &script).output().unwrap();
+    let said = String::from_utf8(unseen.stderr).unwrap();
+    assert_eq!(unseen.status.code(), Some(124), "{said}");
+    assert!(said.contains("Navi10 is guarded cannot be told"), "{said}");
+    // What cannot be read is not taken for guarded.
+    tree.guard(crate::status::BDF, "noretry", "maybe");
+    let unread = job(&tree, &[], &script).output().unwrap();
+    assert_eq!(unread.status.code(), Some(124));
+}
+
+#[test]
+fn signals_reach_every_process_of_the_job() {
+    let tree = faults::logged();
+    for signal in ["HUP", "INT", "QUIT", "TERM", "USR1", "USR2"] {
+        // The inner shell is another process of the group.
+        let script = format!(
+            "trap 'echo outer; exit 7' {signal}
+            sh -c 'trap \"echo inner; exit\" {signal}; echo ready; while :; do sleep 0.02; done'
+            exit 8"
+        );
+        let mut running = Running::start(job(&tree, &[], &script));
+        assert_eq!(running.line(), "ready");
+        running.kill(&format!("-{signal}"));
+        let mut said = [running.line(), running.line()];
+        said.sort();
+        assert_eq!(said, ["inner", "outer"], "{signal}");
+        assert_eq!(running.code(), Some(7), "{signal}");
+    }
+}
+
+#[test]
+fn what_nohup_ignores_the_job_ignores() {
+    let tree = faults::logged();
+    let script = "kill -HUP $$; echo still here; echo ready; sleep 0.3; exit 5";
+    let inner = job(&tree, &[], script);
+    let mut nohup = Command::new("nohup");
+    nohup
+        .arg(inner.get_program())
+        .args(inner.get_args())
+        .stdin(Stdio::null())
+        .stderr(Stdio::null());
+    let mut running = Running::start(nohup);
+    assert_eq!(
+        (running.line(), running.line()),
+        ("still here".into(), "ready".into())
+    );
+    running.kill("-HUP");
+    assert_eq!(running.code(), Some(5));
+}
+
+#[test]
+fn the_job_has_a_group_of_its_own_and_leaves_no_zombie() {
+    let tree = faults::logged();
+    // The second shell ends before its child does, which is then nobody's.
+    let script = "ps -o pgid= -p $$; echo $$; sh -c 'sleep 0.1 &'; tries=0
+        while [ $(ps -o pid= --ppid $PPID | wc -l) != 1 ] && [ $tries -lt 200 ]; do
+            tries=$((tries + 1)); sleep 0.05
+        done
+        ps -o stat= --ppid $PPID";
+    let output = job(&tree, &[], script).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    assert_eq!(lines[0], lines[1], "{text}");
+    assert!(
+        lines[2..].iter().all(|state| !state.starts_with('Z')),
+        "{text}"
+    );
+    assert_eq!(lines.len(), 3, "{text}");
+}
+
+#[test]
+fn what_writes_after_the_jobs_end_is_waited_for_and_gets_signals() {
+    let tree = faults::logged();
+    let script = "sleep 1 & sleep 1 & echo ready
+        (trap 'echo told; exit' TERM; while :; do sleep 0.02; done) & exit 6";
+    let mut command = job(&tree, &[], script);
+    command.stderr(Stdio::piped());
+    let mut running = Running::start(command);
+    assert_eq!(running.line(), "ready");
+    let mut stderr = BufReader::new(running.process.stderr.take().unwrap());
+    let mut said = String::new();
+    stderr.read_line(&mut said).unwrap();
+    assert!(said.contains("still write"), "{said}");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let parent = running.process.id().to_string();
+    let ps = Command::new("ps")
+        .args(["-o", "stat=", "--ppid", &parent])
+        .output();
+    let states = String::from_utf8(ps.unwrap().stdout).unwrap();
+    assert_eq!(states.lines().count(), 1, "{states}");
+    running.kill("-TERM");
+    assert_eq!((running.line(), running.code()), ("told".into(), Some(6)));
+}
+
+#[test]
+fn no_exit_code_is_lost_in_many_starts() {
+    let tree = faults::logged();
+    let starts = match std::env::var("RMCP_STARTS") {
+        Ok(starts) => starts.parse().unwrap(),
+        Err(_) => 50,
+    };
+    for start in 0..starts {
+        let code = start % 256;
+        // Half of them end at once, half by a signal of their own.
+        let script = match code % 2 {
+            0 => format!("exit {code}"),
+            _ => "kill -KILL $$".to_owned(),
+        };
+        let expected = if code % 2 == 0 { code } else { 137 };
+        let ended = job(&tree, &[], &script).status().unwrap().code();
+        assert_eq!(ended, Some(expected), "start {start}");
+    }
+}
