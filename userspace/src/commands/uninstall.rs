@@ -15,6 +15,7 @@ use crate::packaged;
 use crate::report::{Terminal, Tone};
 use crate::root::Root;
 use crate::steps::{self, Step, Work};
+use crate::sysfs::module;
 use anyhow::{bail, Result};
 use serde::Serialize;
 
@@ -76,7 +77,7 @@ fn plan(root: &Root, keep_config: bool, packaged: bool) -> Result<Vec<Step>> {
             initramfs(root, &past, &release, &wanted, &mut steps);
         }
     }
-    if root.exists("/sys/module/rmcp") {
+    if module::is_loaded(root, "rmcp") {
         steps.push(Step::Unload);
     }
     if root.exists(steps::DIRECTORY) {

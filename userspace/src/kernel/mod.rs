@@ -8,6 +8,7 @@ mod requirements;
 mod rust_tree;
 mod tools;
 
+pub use crate::sysfs::running::release as running;
 pub use config::Config;
 pub use obstacle::{Missing, Obstacle};
 pub use requirements::{amdgpu_module, base_btf, headers_of, Requirements, OPTIONS};
@@ -15,7 +16,6 @@ pub use rust_tree::RustTree;
 pub use tools::{Metadata, Ready};
 
 use crate::root::Root;
-use std::io;
 
 /// Where kernels keep their modules.
 pub const MODULES: &str = "/lib/modules";
@@ -33,13 +33,4 @@ pub fn is_module_file(name: &str, module: &str) -> bool {
     let rest = name.strip_prefix(module);
     let rest = rest.and_then(|rest| rest.strip_prefix(".ko"));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-}
-
-/// The running kernel's release.
-///
-/// # Errors
-///
-/// When /proc cannot be read.
-pub fn running(root: &Root) -> io::Result<Option<String>> {
-    root.read("/proc/sys/kernel/osrelease")
 }

@@ -7,6 +7,7 @@ use super::{Config, Missing, Obstacle, MODULES};
 use crate::dkms;
 use crate::packages::{Manager, Need};
 use crate::root::Root;
+use crate::sysfs;
 use std::path::{Path, PathBuf};
 
 /// A kernel for which the module can be built once its tools are there.
@@ -171,7 +172,7 @@ pub fn amdgpu_module(root: &Root, release: &str) -> Option<PathBuf> {
 /// image in /boot.
 pub fn base_btf(root: &Root, release: &str) -> Option<PathBuf> {
     let running = super::running(root).ok().flatten();
-    let own = (running.as_deref() == Some(release)).then(|| root.path("/sys/kernel/btf/vmlinux"));
+    let own = (running.as_deref() == Some(release)).then(|| sysfs::running::btf(root));
     own.into_iter()
         .chain([
             root.path(format!("{MODULES}/{release}/build/vmlinux")),

@@ -152,7 +152,15 @@ impl Config {
     /// The line that has rmcp loaded before amdgpu, if it is in force.
     pub fn loads_rmcp_first(&self) -> Option<&Directive> {
         let (line, softdep) = self.softdeps("amdgpu").next()?;
-        softdep.loads_first("rmcp").then_some(line)
+        (softdep.loads_first("rmcp") && self.leads_rmcp_away().is_none()).then_some(line)
+    }
+
+    /// The first `alias` line that leads the name rmcp elsewhere, and where, when none leads to rmcp:
+    /// a softdep names rmcp, and modprobe looks a name up among the aliases first.
+    pub fn leads_rmcp_away(&self) -> Option<(&Directive, &str)> {
+        let mut aliases = self.aliases("rmcp").peekable();
+        let first = aliases.peek().copied();
+        first.filter(|_| aliases.all(|(_, module)| module != "rmcp"))
     }
 
     /// The `install` line in force for a module: the first.

@@ -4,32 +4,26 @@
 
 mod config;
 mod directive;
+mod obstacle;
 mod softdep;
 
 pub use config::{Config, Unused, DIRECTORIES, MODULES_SOFTDEP};
 pub use directive::{parse, underscores, Directive, Kind};
+pub use obstacle::Obstacle;
 pub use softdep::Softdep;
 
 use crate::root::Root;
-use crate::traced::Place;
 
-/// The file whose line loads rmcp before amdgpu, or `None`. Of several softdep lines of amdgpu only
-/// the first is in force. A file that this user may not read counts as having none.
+/// The file whose line loads rmcp before amdgpu, or `None`. A file that this user may not read counts as having none.
 pub fn softdep_file(root: &Root) -> Option<String> {
     let config = config(root);
     let line = config.loads_rmcp_first()?;
     Some(line.place.file.clone())
 }
 
-/// The softdep line of amdgpu for which modprobe does not see one that `file` ends with; `None` when
-/// there is none or it loads rmcp itself.
-pub fn softdep_before(root: &Root, file: &str) -> Option<Place> {
-    let config = config(root);
-    let (directive, softdep) = config.softdeps("amdgpu").next()?;
-    // kmod sorts the files of all directories by their names.
-    let name = |path: &str| path.rsplit('/').next().map(str::to_owned);
-    let place = &directive.place;
-    (!softdep.loads_first("rmcp") && name(&place.file) <= name(file)).then(|| place.clone())
+/// What keeps a line that loads rmcp before amdgpu from being in force when `file` has it.
+pub fn obstacle(root: &Root, file: &str) -> Option<Obstacle> {
+    Obstacle::of(&config(root), file)
 }
 
 /// What is in force for the running kernel.

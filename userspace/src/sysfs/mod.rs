@@ -19,4 +19,5 @@ pub mod pci;
 pub mod pcie;
 pub mod process;
 pub mod rmcp;
+pub mod running;
 pub mod security;

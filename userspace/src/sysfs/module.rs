@@ -23,6 +23,11 @@ pub fn visible(root: &Root) -> bool {
     root.exists(MODULES)
 }
 
+/// Whether a module is there, built in or loaded.
+pub fn is_loaded(root: &Root, module: &str) -> bool {
+    root.exists(format!("{MODULES}/{module}"))
+}
+
 /// Where a parameter is shown.
 pub fn file(module: &str, parameter: &str) -> String {
     format!("{MODULES}/{module}/parameters/{parameter}")
@@ -34,7 +39,7 @@ pub fn file(module: &str, parameter: &str) -> String {
 ///
 /// When it exists but cannot be read; some are root's alone.
 pub fn live(root: &Root, module: &str, parameter: &str) -> io::Result<Live> {
-    if !root.exists(format!("{MODULES}/{module}")) {
+    if !is_loaded(root, module) {
         return Ok(Live::NotLoaded);
     }
     let value = root.read(file(module, parameter))?;

@@ -283,7 +283,13 @@ fn the_boot() {
     let tree = healthy();
     assert_finds(&tree, "load-order", "good", "/etc/modprobe.d/rmcp.conf");
     assert_finds(&tree, "initramfs", "skipped", "below another root");
-    tree.remove("/etc/modprobe.d/rmcp.conf");
+    tree.write("/etc/modprobe.d/zz.conf", "alias rmcp off");
+    assert_finds(&tree, "load-order", "error", "takes the name rmcp for off");
+    tree.write("/etc/modprobe.d/a.conf", "softdep amdgpu pre: x")
+        .remove("/etc/modprobe.d/zz.conf");
+    assert_finds(&tree, "load-order", "error", "/etc/modprobe.d/a.conf:1");
+    tree.remove("/etc/modprobe.d/a.conf")
+        .remove("/etc/modprobe.d/rmcp.conf");
     assert_finds(&tree, "load-order", "error", "nothing loads rmcp");
     let tree = Tree::new();
     user(&tree);

@@ -160,22 +160,38 @@ fn a_softdep_that_stands_elsewhere_will_do() {
 
 #[test]
 fn a_softdep_that_hides_rmcps_is_told() {
-    for (file, told) in [("amdgpu.conf", true), ("zz.conf", false)] {
+    let softdep = "softdep amdgpu pre: vfio-pci";
+    for (file, line, mend) in [
+        ("amdgpu.conf", softdep, Some("rmcp-kctl params fix")),
+        ("zz.conf", softdep, None),
+        ("zz.conf", "alias rmcp off", Some("remove the alias from")),
+        ("zz.conf", "alias rmcp rmcp", None),
+    ] {
         let tree = installed();
-        tree.write(
-            &format!("/etc/modprobe.d/{file}"),
-            "# mine\nsoftdep amdgpu pre: vfio-pci",
-        );
+        let file = format!("/etc/modprobe.d/{file}");
+        tree.write(&file, &format!("# mine\n{line}"));
         let way = plan(&tree).json()["in_the_way"].clone();
+        let told = |text: &str| mend.is_some_and(|mend| text.contains(mend));
+        let names_both = |text: &str| text.contains(&format!("{file}:2")) && told(text);
         assert_eq!(
-            way.as_str()
-                .is_some_and(|text| text.contains("/etc/modprobe.d/amdgpu.conf:2")
-                    && text.contains("params fix")),
-            told,
+            way.as_str().is_some_and(names_both),
+            mend.is_some(),
             "{way}"
         );
         let seen = tree.run(&["install", "--dry-run"]);
-        assert_eq!(seen.out.contains("params fix"), told, "{seen:?}");
+        assert_eq!(told(&seen.out), mend.is_some(), "{seen:?}");
+
+        let status = tree.run(&["status", "--json"]).json();
+        assert_eq!(
+            status["boot"]["in_the_way"].is_null(),
+            mend.is_none(),
+            "{status}"
+        );
+        assert_eq!(
+            status["boot"]["softdep"].is_null(),
+            mend.is_some(),
+            "{status}"
+        );
     }
 }
 

@@ -27,13 +27,8 @@ pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
         None if !patient.concerned() || conf::holds(patient.root, Section::ParamsOnly) => {
             SOFTDEP.note("nothing loads rmcp before amdgpu")
         }
-        None => match modprobe::softdep_before(patient.root, conf::FILE) {
-            Some(place) => SOFTDEP
-                .error(format!(
-                    "modprobe takes the first softdep line of amdgpu, that of {place}, which does not \
-                     load rmcp"
-                ))
-                .mend("rmcp-kctl params fix"),
+        None => match modprobe::obstacle(patient.root, conf::FILE) {
+            Some(obstacle) => SOFTDEP.error(obstacle.to_string()).mend(obstacle.todo()),
             None => SOFTDEP
                 .error("nothing loads rmcp before amdgpu")
                 .mend("rmcp-kctl install"),

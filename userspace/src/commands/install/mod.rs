@@ -51,7 +51,7 @@ pub fn run(root: &Root, terminal: &Terminal, args: &cli::Install) -> Result<Exit
     }
     steps::execute(terminal, root, Work::Install, &plan.steps)?;
     terminal.progress(if plan.in_the_way.is_some() {
-        "installed; it takes effect at the boot after 'rmcp-kctl params fix'"
+        "installed; it takes effect at the boot after what is in the way is mended"
     } else {
         "installed; it takes effect at the next boot: reboot, then 'rmcp-kctl status'"
     });

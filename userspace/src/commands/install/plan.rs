@@ -182,11 +182,9 @@ impl Plan {
         let softdep = modprobe::softdep_file(root);
         let written = softdep.is_none() && self.put(root, Section::LoadOrder)?;
         if softdep.is_none() {
-            self.in_the_way = modprobe::softdep_before(root, conf::FILE).map(|place| {
-                format!(
-                    "rmcp is not loaded before amdgpu: of several softdep lines of amdgpu modprobe \
-                     takes the first only, which is that of {place}: 'rmcp-kctl params fix' puts rmcp there"
-                )
+            self.in_the_way = modprobe::obstacle(root, conf::FILE).map(|obstacle| {
+                let todo = obstacle.todo();
+                format!("rmcp is not loaded before amdgpu: {obstacle}; to mend it: {todo}")
             });
         }
         self.put_own(root, own_file::LOGIN);

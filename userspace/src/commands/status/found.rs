@@ -102,6 +102,8 @@ pub(super) struct Kernel {
 pub(super) struct Boot {
     /// The modprobe.d file that loads rmcp before amdgpu.
     pub(super) softdep: Option<String>,
+    /// What keeps rmcp's own line in modprobe.d from being in force, and what to do.
+    pub(super) in_the_way: Option<String>,
     /// Whether install set amdgpu's own options in place of the module.
     pub(super) params_only: bool,
 }
@@ -144,6 +146,8 @@ impl Status {
                 .collect(),
             boot: Boot {
                 softdep: modprobe::softdep_file(root),
+                in_the_way: modprobe::obstacle(root, conf::FILE)
+                    .map(|obstacle| format!("{obstacle}; to mend it: {}", obstacle.todo())),
                 params_only: conf::holds(root, Section::ParamsOnly),
             },
             interruption: Past::read(root).interruption(),

@@ -56,7 +56,10 @@ impl Status {
             None => row(
                 missing,
                 "boot",
-                "nothing loads rmcp before amdgpu: run 'rmcp-kctl install'",
+                self.boot
+                    .in_the_way
+                    .as_deref()
+                    .unwrap_or("nothing loads rmcp before amdgpu: run 'rmcp-kctl install'"),
             ),
         }
         if let Some(interruption) = &self.interruption {

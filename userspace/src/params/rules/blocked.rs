@@ -125,14 +125,13 @@ fn nomodeset(place: &Place) -> Finding {
     }
 }
 
-/// A softdep names rmcp, and modprobe looks a name up among the aliases first. amdgpu
-/// is asked for by the alias of its device, not by its name.
+/// amdgpu's own name does not matter: it is asked for by the alias of its device.
 fn aliases(view: &View<'_>, check: &mut Check) {
-    let aliases = || view.sources.modprobe.aliases("rmcp");
-    if aliases().any(|(_, module)| module == "rmcp") {
+    let modprobe = &view.sources.modprobe;
+    if modprobe.leads_rmcp_away().is_none() {
         return;
     }
-    for (line, module) in aliases() {
+    for (line, module) in modprobe.aliases("rmcp") {
         check.add(Finding {
             severity: Severity::Warning,
             rule: "alias",
