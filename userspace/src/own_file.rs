@@ -37,8 +37,18 @@ MODULES+=(rmcp?)
 ",
 };
 
+/// Has dracut put the file of modprobe.d into every image: one that is not for this host alone gets
+/// rmcp for its softdep, but no file of /etc/modprobe.d.
+pub const DRACUT: OwnFile = OwnFile {
+    path: "/etc/dracut.conf.d/rmcp.conf",
+    text: "\
+# Written by rmcp-kctl install, removed by rmcp-kctl uninstall.
+install_optional_items+=\" /etc/modprobe.d/rmcp.conf \"
+",
+};
+
 /// Every file of rmcp's own.
-pub const ALL: [OwnFile; 2] = [LOGIN, MKINITCPIO];
+pub const ALL: [OwnFile; 3] = [LOGIN, MKINITCPIO, DRACUT];
 
 impl OwnFile {
     /// Whether it is there, whatever is in it.

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Where administrators' programs are, whatever PATH a hook was started with.
-const MORE_PATH: [&str; 6] = [
+pub const HOOKS_PATH: [&str; 6] = [
     "/usr/local/sbin",
     "/usr/local/bin",
     "/usr/sbin",
@@ -27,7 +27,7 @@ const MORE_PATH: [&str; 6] = [
 fn search_path() -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
-        .chain(MORE_PATH.iter().map(PathBuf::from))
+        .chain(HOOKS_PATH.iter().map(PathBuf::from))
         .collect()
 }
 
@@ -56,6 +56,12 @@ pub fn find_all(name: &str) -> Vec<PathBuf> {
             seen.insert(directory.canonicalize().unwrap_or(directory.to_owned()))
         })
         .collect()
+}
+
+/// Whether a program is where a hook of the package manager finds it, whatever its PATH.
+pub fn is_for_hooks(name: &str) -> bool {
+    let path = |directory: &str| Path::new(directory).join(name);
+    HOOKS_PATH.iter().any(|directory| path(directory).is_file())
 }
 
 /// A program's standard output; an error when it cannot be run or fails.

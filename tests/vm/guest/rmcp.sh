@@ -2,6 +2,12 @@
 # Runs inside the root filesystem: installs rmcp as a user would, through DKMS.
 set -eu
 
+# Where DKMS would not find it later, it is not to be installed from.
+said=$(/mnt/input/rmcp-kctl install --yes --kernel "$KERNEL" 2>&1) && refused= || refused=yes
+case $refused,$said in
+yes,*"put it into /usr/local/bin"*) ;;
+*) echo "installed from where DKMS does not find rmcp-kctl: $said" >&2; exit 1 ;;
+esac
 install -m755 /mnt/input/rmcp-kctl /usr/local/bin/rmcp-kctl
 
 # The kernel's Rust metadata of an earlier run; rmcp-kctl itself decides whether it still fits.

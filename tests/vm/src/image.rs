@@ -31,6 +31,8 @@ pub enum Variant {
     Tests,
     /// rmcp installed on a machine that loads amdgpu from its initramfs.
     Initramfs,
+    /// The same with dracut in place of initramfs-tools.
+    Dracut,
     /// rmcp to be installed from its Debian package, where amdgpu is in the initramfs.
     Deb,
     /// And another kernel, with its headers and source, which the guest boots.
@@ -50,6 +52,7 @@ impl Variant {
             Self::Rmcp => "rmcp",
             Self::Tests => "tests",
             Self::Initramfs => "initramfs",
+            Self::Dracut => "dracut",
             Self::Deb => "deb",
             Self::Upgrade => "upgrade",
             Self::Unserved => "unserved",
@@ -61,7 +64,9 @@ impl Variant {
     fn parent(self) -> Option<Self> {
         match self {
             Self::Stock => None,
-            Self::Rmcp | Self::Initramfs | Self::Deb | Self::Interrupted => Some(Self::Stock),
+            Self::Rmcp | Self::Initramfs | Self::Dracut | Self::Deb | Self::Interrupted => {
+                Some(Self::Stock)
+            }
             Self::Tests | Self::Lint => Some(Self::Rmcp),
             Self::Upgrade | Self::Unserved => Some(Self::Initramfs),
         }
@@ -73,6 +78,7 @@ impl Variant {
             Self::Rmcp => "installing rmcp in the guest through DKMS (about 2 minutes)",
             Self::Tests => "building what only the tests use (about a minute)",
             Self::Initramfs => "installing rmcp where amdgpu is in the initramfs",
+            Self::Dracut => "installing rmcp where dracut makes the initramfs (about 5 minutes)",
             Self::Deb => "making a guest with Debian packages to install (about a minute)",
             Self::Upgrade => "installing another kernel beside (about 5 minutes)",
             Self::Unserved => "installing another kernel beside, without its headers",
@@ -106,7 +112,7 @@ impl Variant {
                     copy(&checkout.harness(from), &to.join(name))?;
                 }
             }
-            Self::Initramfs => {
+            Self::Initramfs | Self::Dracut => {
                 Self::Rmcp.inputs(checkout, kctl, to)?;
                 copy(&checkout.harness("guest/rmcp.sh"), &to.join("rmcp.sh"))?;
             }

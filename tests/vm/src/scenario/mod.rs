@@ -165,6 +165,10 @@ const ALL: &[Scenario] = &[
         ..long("long-power-cut", power_cut::while_installing)
     },
     Scenario {
+        variant: Variant::Dracut,
+        ..long("long-dracut", initramfs::comes_first)
+    },
+    Scenario {
         variant: Variant::Upgrade,
         ..long("long-upgrade", upgrade::boots_enforced)
     },

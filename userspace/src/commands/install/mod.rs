@@ -13,10 +13,11 @@ pub(super) use past::{kept, leftovers, Past};
 use super::Exit;
 use crate::cli;
 use crate::lock::Lock;
+use crate::process;
 use crate::report::Terminal;
 use crate::root::Root;
 use crate::steps::{self, Step, Work};
-use anyhow::{bail, Result};
+use anyhow::{bail, ensure, Result};
 use plan::Plan;
 
 /// Runs the command.
@@ -33,6 +34,12 @@ pub fn run(root: &Root, terminal: &Terminal, args: &cli::Install) -> Result<Exit
     if args.dry_run || plan.steps.is_empty() {
         return Ok(Exit::Success);
     }
+    ensure!(
+        args.params_only || process::is_for_hooks("rmcp-kctl"),
+        "DKMS calls rmcp-kctl whenever a kernel is installed, and it is in none of {}: put it into \
+         /usr/local/bin, as 'make install' does, and run it from there; nothing was changed",
+        process::HOOKS_PATH.join(", ")
+    );
     steps::confirm(terminal, args.yes)?;
     // What packages bring decides what is to be done next: at most the tools of a kernel, then those
     // of its source.

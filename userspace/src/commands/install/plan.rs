@@ -166,6 +166,7 @@ impl Plan {
     fn params_only(&mut self, root: &Root, past: &Past) -> Result<()> {
         self.steps.extend(past::leftovers(root, conf::FILE));
         let written = self.put(root, Section::ParamsOnly)?;
+        self.tell_initramfs_tool(root);
         let wanted = Wanted::Options {
             conf: conf::FILE.to_owned(),
         };
@@ -188,9 +189,7 @@ impl Plan {
             });
         }
         self.put_own(root, own_file::LOGIN);
-        if root.is_running_system() && Tool::find() == Some(Tool::Mkinitcpio) {
-            self.put_own(root, own_file::MKINITCPIO);
-        }
+        self.tell_initramfs_tool(root);
         let wanted = Wanted::Module {
             conf: softdep.unwrap_or(conf::FILE.to_owned()),
         };
@@ -244,6 +243,16 @@ impl Plan {
             })
         }));
         to_build
+    }
+
+    /// What the tool that makes the initramfs would not put into it unasked.
+    fn tell_initramfs_tool(&mut self, root: &Root) {
+        let tool = root.is_running_system().then(Tool::find).flatten();
+        match (tool, self.mode) {
+            (Some(Tool::Dracut), _) => self.put_own(root, own_file::DRACUT),
+            (Some(Tool::Mkinitcpio), Mode::Module) => self.put_own(root, own_file::MKINITCPIO),
+            _ => {}
+        }
     }
 
     /// Whether a section is to be written.
