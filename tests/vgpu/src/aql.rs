@@ -5,7 +5,8 @@
 
 use crate::cp::{Queue, Stop};
 use crate::device::Device;
-use crate::hub::{Hub, PageFault};
+use crate::fault::PageFault;
+use crate::hub::Hub;
 use crate::ih::Interrupt;
 
 const PACKET_SIZE: u64 = 64;

@@ -6,7 +6,7 @@
 use anyhow::Result;
 
 use crate::device::Device;
-use crate::hub::{Client, PageFault};
+use crate::fault::{Client, PageFault};
 use crate::ih::Interrupt;
 use crate::log::Origin;
 use crate::names::Names;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-//! The two VM hubs: contexts, TLB invalidation, translation, page faults.
+//! The two VM hubs: contexts, TLB invalidation, translation.
 //! There is no TLB and no cache in the model, so an invalidation is only acknowledged.
 
 use std::ops::Range;
@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::chip::HwId;
 use crate::device::Device;
-use crate::ih::Interrupt;
+use crate::fault::PageFault;
 use crate::names::Names;
 use crate::page_table::{PageTableEntry, Shape, PAGE_SIZE, READABLE, VALID, WRITEABLE};
 use crate::vram::VRAM_SIZE;
@@ -25,7 +25,7 @@ pub enum Hub {
 pub(crate) const CONTEXT_COUNT: usize = 16;
 const ENGINE_COUNT: u32 = 18;
 /// Addresses have 48 bits.
-const ADDRESS_MASK: u64 = 0x0000_FFFF_FFFF_FFFF;
+pub(crate) const ADDRESS_MASK: u64 = 0x0000_FFFF_FFFF_FFFF;
 
 /// Addresses of one hub's registers. Those of further contexts follow each other, those of further
 /// engines come at a fixed distance (`ctx_distance`, `eng_distance` in `gfxhub_v2_0_init`).
@@ -40,8 +40,8 @@ pub(crate) struct HubRegisters {
     engine0_ack: u32,
     engine_distance: u32,
     fault_cntl: u32,
-    fault_status: u32,
-    fault_address: u32,
+    pub(crate) fault_status: u32,
+    pub(crate) fault_address: u32,
     fb_location_base: u32,
 }
 
@@ -90,27 +90,6 @@ pub(crate) enum Location {
     Vram(u64),
     /// A DMA address.
     System(u64),
-}
-
-/// An access that has no translation or not the permission it needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct PageFault {
-    pub(crate) hub: Hub,
-    pub(crate) vmid: u8,
-    pub(crate) address: u64,
-    pub(crate) write: bool,
-}
-
-/// The unit behind a fault: on the graphics hub the CID of GCVM_L2_PROTECTION_FAULT_STATUS
-/// (`gfxhub_client_ids` in `gfxhub_v2_0.c`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub(crate) enum Client {
-    Cpc = 5,
-    Cpg = 6,
-    Sdma0 = 13,
-    /// On the multimedia hub, which has tables of its own (`mmhub_client_ids_navi1x` and its like).
-    Hdp = 14,
 }
 
 impl Device {
@@ -195,7 +174,7 @@ impl Device {
     }
 
     /// The page-table entry of an address in the context of a VMID.
-    fn context_entry(&self, hub: Hub, vmid: u8, address: u64) -> Option<PageTableEntry> {
+    pub(crate) fn context_entry(&self, hub: Hub, vmid: u8, address: u64) -> Option<PageTableEntry> {
         let map = &self.hubs[hub as usize];
         let context = u32::from(vmid);
         let cntl = self.registers.get(map.context0_cntl + context);
@@ -294,41 +273,6 @@ impl Device {
         self.gpu_read(vmid, address, &mut bytes)?;
         Ok(u64::from_le_bytes(bytes))
     }
-
-    /// Reports a fault the way the L2 does: status and address registers, then an interrupt.
-    /// The process is the one IH_VMID_n_LUT gives for the VMID.
-    pub(crate) fn raise_page_fault(&mut self, fault: PageFault, client: Client) {
-        let pasid = self.vmid_pasid(fault.hub, fault.vmid);
-        let entry = self.context_entry(fault.hub, fault.vmid, fault.address & ADDRESS_MASK);
-        let missing = permission_faults(entry, fault.write);
-        let map = &self.hubs[fault.hub as usize];
-        let status = fault_status(client as u32, fault.vmid, fault.write, missing);
-        let page = fault.address / PAGE_SIZE;
-        self.registers.set(map.fault_status, status);
-        self.registers
-            .set64(map.fault_address, map.fault_address + 1, page);
-        self.log.note(format_args!(
-            "page fault on {:?}, vmid {}, pasid {pasid}, address {:#x}, {}, {client:?}",
-            fault.hub,
-            fault.vmid,
-            fault.address,
-            if fault.write { "write" } else { "read" }
-        ));
-        self.push_interrupt(Interrupt::page_fault(&fault, pasid, missing));
-    }
-}
-
-/// PERMISSION_FAULTS: which of the bits of an entry the access lacked.
-/// `event_interrupt_wq_v10` takes them from the interrupt, as prot_valid, prot_read and prot_write.
-fn permission_faults(entry: Option<PageTableEntry>, write: bool) -> u8 {
-    let valid = entry.is_some_and(PageTableEntry::is_valid);
-    u8::from(!valid) | if write { 1 << 2 } else { 1 << 1 }
-}
-
-/// GCVM_L2_PROTECTION_FAULT_STATUS: MORE_FAULTS 0, WALKER_ERROR 3:1, PERMISSION_FAULTS 7:4,
-/// MAPPING_ERROR 8, CID 17:9, RW 18, VMID 23:20.
-fn fault_status(cid: u32, vmid: u8, write: bool, permission_faults: u8) -> u32 {
-    u32::from(permission_faults) << 4 | cid << 9 | u32::from(write) << 18 | u32::from(vmid) << 20
 }
 
 #[cfg(test)]
@@ -496,30 +440,5 @@ mod tests {
         assert_eq!(data, [3, 4]);
         let fault = device.gpu_read(0, 0x1FFE, &mut [0; 4]).unwrap_err();
         assert_eq!(fault.address, 0x2000, "the page at fault, not the start");
-    }
-
-    #[test]
-    fn a_fault_says_what_the_entry_lacks() {
-        let entry = |value| {
-            Some(PageTableEntry {
-                value,
-                span: PAGE_SIZE,
-            })
-        };
-        assert_eq!(permission_faults(None, false), 0b011);
-        assert_eq!(permission_faults(entry(READABLE), true), 0b101);
-        assert_eq!(permission_faults(entry(VALID | READABLE), true), 0b100);
-        assert_eq!(permission_faults(entry(VALID), false), 0b010);
-    }
-
-    #[test]
-    fn the_status_is_the_one_the_driver_decodes() {
-        // As gmc_v10_0_process_interrupt takes it apart: SDMA0, write, vmid 7.
-        let status = fault_status(0xD, 7, true, 0b101);
-        assert_eq!(status >> 9 & 0x1FF, 0xD);
-        assert_eq!(status >> 18 & 1, 1);
-        assert_eq!(status >> 20 & 0xF, 7);
-        assert_eq!(status >> 4 & 0xF, 5);
-        assert_eq!(status, 0x0074_1A50);
     }
 }

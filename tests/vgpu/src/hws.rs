@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use crate::cp::{Packets, Queue, QueueId};
 use crate::device::Device;
-use crate::hub::{Hub, PageFault};
+use crate::fault::PageFault;
+use crate::hub::Hub;
 use crate::log::Origin;
 
 /// MAP_QUEUES: ENGINE_SEL and EXTENDED_ENGINE_SEL, both zero for compute. Otherwise they name an SDMA

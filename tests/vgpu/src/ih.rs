@@ -5,7 +5,8 @@
 use anyhow::Result;
 
 use crate::device::Device;
-use crate::hub::{Hub, PageFault};
+use crate::fault::FaultReport;
+use crate::hub::Hub;
 use crate::names::Names;
 
 const CLIENT_SDMA0: u8 = 0x08;
@@ -40,7 +41,7 @@ pub(crate) struct Interrupt {
 }
 
 impl Interrupt {
-    pub(crate) fn page_fault(fault: &PageFault, pasid: u32, permission_faults: u8) -> Self {
+    pub(crate) fn page_fault(fault: &FaultReport) -> Self {
         // src_data[1]: address bits 47:44, then read or write (gmc_v10_0_process_interrupt).
         let access = if fault.write { 0x20 } else { 0x40 };
         Interrupt {
@@ -50,10 +51,10 @@ impl Interrupt {
             },
             source: SRC_PAGE_FAULT,
             // event_interrupt_wq_v10 has the reason it gives user space from here.
-            ring: permission_faults << 3,
-            vmid: fault.vmid,
+            ring: fault.permission_faults << 3,
+            vmid: fault.vmid & 0xF,
             vmid_source: fault.hub == Hub::Mm,
-            pasid,
+            pasid: fault.pasid.into(),
             data: [
                 (fault.address >> 12) as u32,
                 (fault.address >> 44) as u32 & 0xF | access,
@@ -229,13 +230,19 @@ mod tests {
     #[test]
     fn a_fault_is_encoded_as_the_driver_decodes_it() {
         let address = 0x0000_7123_4567_8000;
-        let mut fault = PageFault {
+        let fault = FaultReport {
             hub: Hub::Mm,
             vmid: 7,
+            pasid: 0x8001,
             address,
             write: true,
+            client: 0,
+            permission_faults: 0b101,
+            walker_error: 0,
+            mapping_error: false,
+            more_faults: false,
         };
-        let iv = Interrupt::page_fault(&fault, 0x8001, 0b101).encode();
+        let iv = Interrupt::page_fault(&fault).encode();
         assert_eq!(iv[0] & 0xFF, 0x12, "client VMC");
         assert_eq!(iv[0] >> 8 & 0xFF, 0, "source");
         assert_eq!(iv[0] >> 16 & 0xFF, 0x28, "prot_valid, prot_write");
@@ -246,13 +253,14 @@ mod tests {
         assert_eq!(decoded, address);
         assert_eq!(iv[5] & 0xE0, 0x20, "write, no retry");
 
-        fault = PageFault {
+        let iv = Interrupt::page_fault(&FaultReport {
             hub: Hub::Gfx,
             vmid: 1,
             write: false,
+            permission_faults: 0b011,
             ..fault
-        };
-        let iv = Interrupt::page_fault(&fault, 0, 0b011).encode();
+        });
+        let iv = iv.encode();
         assert_eq!(iv[0], 0x0118_001B);
         assert_eq!(iv[5] & 0xE0, 0x40, "read");
     }

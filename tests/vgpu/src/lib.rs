@@ -13,6 +13,7 @@ mod chip;
 mod cp;
 mod device;
 mod discovery;
+mod fault;
 pub mod firmware;
 mod guest_memory;
 mod hub;
@@ -36,8 +37,9 @@ use anyhow::Result;
 
 pub use chip::{chip, Chip, Firmware, HwId, Ip, IpVersion, Role, ShaderConfig, Versions, CHIPS};
 use device::Device;
+pub use fault::FaultReport;
 pub use hub::Hub;
-use hub::{Client, PageFault};
+
 pub use page_table::PageTableEntry;
 pub use sdma::Job;
 
@@ -122,20 +124,15 @@ impl Gpu {
             .collect()
     }
 
-    /// Reports a page fault that no access caused, so that the driver prints its fault lines. The
-    /// process is the one the driver has given the VMID. Works while `serve` runs in another thread.
-    pub fn inject_page_fault(&self, hub: Hub, vmid: u8, address: u64, write: bool) {
-        let client = match hub {
-            Hub::Gfx => Client::Sdma0,
-            Hub::Mm => Client::Hdp,
-        };
-        let fault = PageFault {
-            hub,
-            vmid: vmid & 0xF,
-            address,
-            write,
-        };
-        lock(&self.device).raise_page_fault(fault, client);
+    /// Reports a page fault that no access caused, so that the driver prints its fault lines. Works
+    /// while `serve` runs in another thread.
+    pub fn inject_page_fault(&self, fault: &FaultReport) {
+        lock(&self.device).report_page_fault(fault);
+    }
+
+    /// Whether the driver has not taken the hub's last page fault yet: the next would take its place.
+    pub fn has_page_fault(&self, hub: Hub) -> bool {
+        lock(&self.device).has_page_fault(hub)
     }
 
     /// Puts everything the guest can change into its power-on state. `serve` does this by itself.
@@ -169,12 +166,28 @@ mod tests {
     }
 
     #[test]
-    fn an_injected_fault_shows_in_the_status() {
+    fn an_injected_fault_shows_in_the_status_until_it_is_cleared() {
+        const STATUS: u64 = 0x2828 * 4;
+        const CNTL: u64 = 0x2824 * 4;
         let gpu = Gpu::new(chip("navi21").unwrap()).unwrap();
-        gpu.inject_page_fault(Hub::Gfx, 7, 0x7123_4567_8000, true);
+        gpu.inject_page_fault(&FaultReport {
+            hub: Hub::Gfx,
+            vmid: 7,
+            pasid: 0,
+            address: 0x7123_4567_8000,
+            write: true,
+            client: 0xD,
+            permission_faults: 0b101,
+            walker_error: 0,
+            mapping_error: false,
+            more_faults: false,
+        });
         let mut status = [0; 4];
-        lock(&gpu.device).mmio_read(0x2828 * 4, &mut status);
+        lock(&gpu.device).mmio_read(STATUS, &mut status);
         assert_eq!(u32::from_le_bytes(status), 0x0074_1A50);
+        assert!(gpu.has_page_fault(Hub::Gfx) && !gpu.has_page_fault(Hub::Mm));
+        lock(&gpu.device).mmio_write(CNTL, &[1, 0, 0, 0]);
+        assert!(!gpu.has_page_fault(Hub::Gfx));
     }
 
     #[test]

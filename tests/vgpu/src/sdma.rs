@@ -7,7 +7,8 @@ use anyhow::Result;
 
 use crate::cp::{pair, Packets, Queue, QueueId};
 use crate::device::Device;
-use crate::hub::{Client, Hub, PageFault};
+use crate::fault::{Client, PageFault};
+use crate::hub::Hub;
 use crate::ih::Interrupt;
 use crate::log::Origin;
 use crate::names::Names;

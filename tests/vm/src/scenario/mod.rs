@@ -12,6 +12,7 @@ mod compute;
 mod control;
 mod deb;
 mod doctor;
+mod faults;
 mod growth;
 mod initramfs;
 mod modes;
@@ -138,6 +139,16 @@ const ALL: &[Scenario] = &[
         ..long("long-verify-navi21", verify::agrees_with_the_gpu)
     },
     scenario("parameter", On::Any, None, parameter::out_of_range),
+    scenario("faults", On::Any, None, faults::of_every_client),
+    // Each of these has another table of clients at the multimedia hub.
+    Scenario {
+        on: On::Only(&["navi21"]),
+        ..long("long-faults-navi21", faults::of_every_client)
+    },
+    Scenario {
+        on: On::Only(&["vangogh"]),
+        ..long("long-faults-vangogh", faults::of_every_client)
+    },
     long("long-params", params::folklore),
     scenario("order", On::Any, None, order::amdgpu_first),
     scenario("reload", On::Any, None, reload::twenty_times),
