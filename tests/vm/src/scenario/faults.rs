@@ -110,7 +110,8 @@ fn printed_names(log: &str) -> Vec<&str> {
         .collect()
 }
 
-fn incidents(vm: &mut Vm) -> Result<Vec<Value>> {
+/// What `rmcp-kctl faults` makes of the kernel log.
+pub(super) fn incidents(vm: &mut Vm) -> Result<Vec<Value>> {
     const FOUND: i32 = 2;
     let output = vm.guest.run("rmcp-kctl --json faults")?;
     ensure!(
