@@ -52,7 +52,7 @@ pub(super) fn of_every_client(vm: &mut Vm) -> Result<()> {
     for (report, name) in reports.iter().zip(names) {
         let incident = incidents
             .iter()
-            .find(|incident| incident["pasid"] == report.pasid)
+            .find(|incident| incident["faults"][0]["pasid"] == report.pasid)
             .with_context(|| format!("faults has none of {report:x?}"))?;
         is_decoded(incident, report, name, vm.bdf())?;
     }
