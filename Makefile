@@ -7,6 +7,7 @@
 # make bench      how fast the command is, against others on this machine: target/bench/report.json
 #                 and on a kernel log of LOG_MIB (1024): target/bench/faults.json
 # make patches    patches/linux against the source that Debian ships of each kernel line
+# make patches-module  amdgpu of the tested kernel with those patches, into the cache (half an hour)
 # make life       what is long: scenarios of many rounds, installations killed at every step (over an hour)
 # make deb        a Debian package: target/rmcp_1.0_amd64.deb
 # make install    on a real machine: the command, then the kernel module through it
@@ -83,6 +84,10 @@ patches:
 	$(vm)/host.sh
 	patches/linux/check.sh
 
+patches-module:
+	$(vm)/host.sh
+	patches/linux/module.sh
+
 # The program of the package is linked statically: one package serves every release of Debian.
 deb:
 	packaging/deb.sh "$$($(vm)/build.sh -p rmcp-kctl)/rmcp-kctl" target
@@ -107,4 +112,4 @@ uninstall:
 clean:
 	rm -rf target
 
-.PHONY: build demo test bench life chips corpus fuzz check patches deb install install-files uninstall clean
+.PHONY: build demo test bench life chips corpus fuzz check patches patches-module deb install install-files uninstall clean

@@ -4,7 +4,7 @@
 set -eu
 export LC_ALL=C
 
-source=/mnt/line/source
+source=/mnt/line/source amd=drivers/gpu/drm/amd
 echo "Linux $(cat /mnt/line/version)"
 refuse() { # PATCH WHAT
     echo "  $1: $2" >&2
@@ -33,7 +33,11 @@ compile() { # DIRECTORY PATCH
     objects=
     for file in $(files_of "$2"); do
         mount --bind "$1/$file" "$source/$file"
-        case $file in *.c) objects="$objects ${file%.c}.o" ;; esac
+        case $file in
+            $amd/amdgpu/*.c) objects="$objects ${file%.c}.o" ;;
+            # amdgpu's Makefile is the one that makes the objects of its neighbours.
+            $amd/*.c) file=${file#$amd/} objects="$objects $amd/amdgpu/../${file%.c}.o" ;;
+        esac
     done
     (
         cd /mnt/line/build
@@ -62,7 +66,7 @@ for patch in /mnt/patches/*.patch; do
     (cd $source && perl scripts/checkpatch.pl --strict --quiet "$patch") >/tmp/log 2>&1 ||
         { cat /tmp/log; refuse "$name" "is not clean to checkpatch"; }
     compile /tmp/patched "$patch" || { cat /tmp/log; refuse "$name" "does not compile"; }
-    echo "  $name: applies, reverses, clean, compiles: $(echo $objects | sed 's,drivers/gpu/drm/amd/,,g')"
+    echo "  $name: applies, reverses, clean, compiles: $(echo $objects | sed "s,$amd/,,g; s,amdgpu/../,,g")"
 done
 
 copy_files /tmp/patched /mnt/patches/*.patch
