@@ -27,6 +27,7 @@ mod rebind;
 mod reboot;
 mod reload;
 mod reset;
+mod run;
 mod runtime_pm;
 mod support;
 mod suspend;
@@ -104,6 +105,7 @@ const ALL: &[Scenario] = &[
         None,
         compute::is_untouched,
     ),
+    scenario("run", On::Only(&["navi10"]), None, run::a_job_that_faults),
     scenario(
         "control-renoir",
         On::Only(&["renoir"]),

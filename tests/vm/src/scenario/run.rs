@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+
+//! `rmcp-kctl run` with processes of the real ROCm runtime: a fault of the GPU ends them, is told from
+//! those of others, kept, and answered as was asked.
+
+use super::compute::{PATIENCE, PROBE};
+use super::support::{load_amdgpu_alone, start_enforced, unload_both};
+use crate::guest::Output;
+use crate::vm::Vm;
+use anyhow::{ensure, Context, Result};
+use serde_json::Value;
+
+/// What a process ends with that the runtime aborts, as a shell says it.
+const ABORTED: i32 = 128 + 6;
+/// Nothing was started.
+const REFUSED: i32 = 124;
+/// Where faults are kept.
+const KEPT: &str = "/run/rmcp-runs";
+
+pub(super) fn a_job_that_faults(vm: &mut Vm) -> Result<()> {
+    start_enforced(vm)?;
+    a_fault_is_kept(vm)?;
+    a_fault_is_answered(vm)?;
+    others_faults_are_not_the_jobs(vm)?;
+
+    unload_both(vm)?;
+    load_amdgpu_alone(vm)?;
+    let refused = run(vm, "-- echo started")?;
+    expect(&refused, REFUSED, "")?;
+    let forced = run(vm, "--force -- echo started")?;
+    expect(&forced, 0, "started\n")?;
+    unload_both(vm)
+}
+
+/// The job's end is the command's, and the bundle has what the GPU did.
+fn a_fault_is_kept(vm: &mut Vm) -> Result<()> {
+    let seven = run(vm, "-- sh -c 'exit 7'")?;
+    expect(&seven, 7, "")?;
+    ensure!(
+        bundles(vm)?.is_empty(),
+        "a job without a fault left a bundle"
+    );
+
+    let output = run(vm, &format!("-- {PROBE} fault copy"))?;
+    let address = output
+        .stdout
+        .strip_prefix("address ")
+        .with_context(|| format!("the job says {output:?}"))?;
+    let address = u64::from_str_radix(address.trim().trim_start_matches("0x"), 16)?;
+    expect(&output, ABORTED, &output.stdout)?;
+    ensure!(
+        output.stderr.contains("Memory access fault by GPU node-1")
+            && output.stderr.contains("a GPU fault of the job"),
+        "of a fault are said: {}",
+        output.stderr
+    );
+    let [bundle] = &bundles(vm)?[..] else {
+        anyhow::bail!("of one fault are kept {:?}", bundles(vm)?);
+    };
+    let told: Value = serde_json::from_str(&vm.guest.check(&format!("cat {bundle}/run.json"))?)?;
+    ensure!(
+        told["end"]["signal"] == ABORTED - 128 && told["gpus_hidden"] == false,
+        "of the job is kept: {told}"
+    );
+    let incidents = vm.guest.check(&format!("cat {bundle}/incidents.jsonl"))?;
+    let incident: Value = serde_json::from_str(incidents.trim())?;
+    let fault = &incident["faults"][0];
+    ensure!(
+        incident["gpu"] == vm.bdf()
+            && incident["task"]["pid"] == told["pid"]
+            && fault["client"] == "SDMA0"
+            && fault["address"] == format!("{address:#018x}"),
+        "of the fault at {address:#x} is kept: {incident}"
+    );
+    for (file, line) in [
+        ("kernel.log", "[gfxhub] page fault"),
+        ("stderr.log", "Memory access fault by GPU node-1"),
+        ("status.json", "enforced"),
+        ("environment", "PATH="),
+    ] {
+        vm.guest
+            .check(&format!("grep -qF '{line}' {bundle}/{file}"))
+            .with_context(|| format!("{file} of the bundle"))?;
+    }
+    Ok(())
+}
+
+fn a_fault_is_answered(vm: &mut Vm) -> Result<()> {
+    let faults = format!("{PROBE} fault not-present >/dev/null");
+    for (policy, job, code, printed, faulted) in [
+        (
+            "--resume-with 'echo resumed'",
+            faults.clone(),
+            0,
+            "resumed\n",
+            1,
+        ),
+        ("--fallback retry:2", faults.clone(), ABORTED, "", 3),
+        // The runtime itself says that it has no GPU.
+        (
+            "--fallback cpu",
+            format!(
+                "[ \"$ROCR_VISIBLE_DEVICES\" = -1 ] || exec {faults}; \
+                 rocminfo >/run/agents; grep -q 'Device Type: *CPU' /run/agents && \
+                 ! grep -q 'Device Type: *GPU' /run/agents && echo on the CPU"
+            ),
+            0,
+            "on the CPU\n",
+            1,
+        ),
+    ] {
+        let before = bundles(vm)?.len();
+        vm.guest
+            .check(&format!("cat >/run/job <<'end'\n{job}\nend"))?;
+        let output = run(vm, &format!("{policy} -- sh /run/job"))?;
+        expect(&output, code, printed).with_context(|| policy.to_owned())?;
+        let kept = bundles(vm)?.len() - before;
+        ensure!(
+            kept == faulted,
+            "{policy}: of {faulted} faults, {kept} are kept"
+        );
+    }
+    Ok(())
+}
+
+/// Another process has a fault while the job runs.
+fn others_faults_are_not_the_jobs(vm: &mut Vm) -> Result<()> {
+    let before = bundles(vm)?.len();
+    let job = vm.guest.start(&command(
+        "-- sh -c 'touch /run/job; while [ -e /run/job ]; do sleep 0.2; done'",
+    ))?;
+    vm.guest
+        .wait_for(PATIENCE, "the job runs", "[ -e /run/job ]")?;
+    let other = vm.guest.run(&format!("{PROBE} fault read-only"))?;
+    ensure!(
+        other.status == ABORTED,
+        "the other process had no fault: {other:?}"
+    );
+    vm.guest.check("rm /run/job")?;
+    let output = vm.guest.finish(PATIENCE, &job)?;
+    expect(&output, 0, "")?;
+    ensure!(
+        bundles(vm)?.len() == before && !output.stderr.contains("fault"),
+        "the fault of another was taken for the job's: {}",
+        output.stderr
+    );
+    Ok(())
+}
+
+fn command(arguments: &str) -> String {
+    format!("rmcp-kctl run --log {KEPT} {arguments}")
+}
+
+fn run(vm: &mut Vm, arguments: &str) -> Result<Output> {
+    vm.guest.run_within(PATIENCE, &command(arguments))
+}
+
+fn expect(output: &Output, code: i32, printed: &str) -> Result<()> {
+    ensure!(
+        output.status == code && output.stdout == printed,
+        "expected were the exit code {code} and {printed:?}: {output:?}"
+    );
+    Ok(())
+}
+
+fn bundles(vm: &mut Vm) -> Result<Vec<String>> {
+    let listed = vm
+        .guest
+        .check(&format!("ls -d {KEPT}/*/ 2>/dev/null || :"))?;
+    Ok(listed
+        .lines()
+        .map(|line| line.trim_end_matches('/').to_owned())
+        .collect())
+}
