@@ -235,7 +235,13 @@ fn do_one(terminal: &Terminal, root: &Root, step: &Step) -> Result<Option<Undo>>
             })
         }
         Step::Remove { path } => {
-            remove(&root.path(path))?;
+            let is_source = path == dkms::SOURCE;
+            let path = root.path(path);
+            if is_source {
+                source_tree::take_away(&path)?;
+            } else {
+                remove(&path)?;
+            }
             None
         }
         Step::Dkms(action) => {
@@ -267,11 +273,9 @@ fn do_one(terminal: &Terminal, root: &Root, step: &Step) -> Result<Option<Undo>>
 fn take_back(terminal: &Terminal, undo: Undo) -> Result<()> {
     match undo {
         Undo::Restore { path, bytes, mode } => write_atomically(&path, &bytes, mode),
+        Undo::Delete(path) if path.is_dir() => source_tree::take_away(&path),
         Undo::Delete(path) => remove(&path),
-        Undo::Rename { from, to, .. } => {
-            remove(&to)?;
-            source_tree::rename(&from, &to)
-        }
+        Undo::Rename { from, to, .. } => source_tree::put_back(&from, &to),
         Undo::Run(command) | Undo::Rebuild(command) => run(terminal, "taking back", &command),
     }
 }

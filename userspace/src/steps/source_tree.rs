@@ -42,6 +42,29 @@ pub(super) fn write(directory: &Path, keep: Option<&Path>) -> Result<Replaced> {
     })
 }
 
+/// Removes the directory, which is whole or gone at any moment: half of it would look as if somebody
+/// had changed it.
+pub(super) fn take_away(directory: &Path) -> Result<()> {
+    let aside = with_suffix(directory, OLD);
+    remove(&aside)?;
+    if directory.is_dir() {
+        rename(directory, &aside)?;
+    }
+    remove(&aside)?;
+    remove(directory)
+}
+
+/// Moves a directory back to where another is now, which goes.
+pub(super) fn put_back(from: &Path, to: &Path) -> Result<()> {
+    let aside = with_suffix(to, NEW);
+    remove(&aside)?;
+    if to.symlink_metadata().is_ok() {
+        rename(to, &aside)?;
+    }
+    rename(from, to)?;
+    remove(&aside)
+}
+
 pub(super) fn rename(from: &Path, to: &Path) -> Result<()> {
     fs::rename(from, to)
         .with_context(|| format!("cannot move {} to {}", from.display(), to.display()))?;
@@ -82,6 +105,20 @@ fn collect(top: &Path, directory: &Path, files: &mut Vec<Vec<u8>>) -> Option<()>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_is_taken_away_with_what_an_earlier_run_left_of_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let source = directory.path().join("rmcp-1.0");
+        for path in [&source, &with_suffix(&source, OLD)] {
+            fs::create_dir_all(path.join("kmod")).unwrap();
+        }
+        take_away(&source).unwrap();
+        take_away(&source).unwrap();
+        fs::write(&source, "a file").unwrap();
+        take_away(&source).unwrap();
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
 
     #[test]
     fn a_fingerprint_tells_contents_and_names_apart() {
