@@ -136,6 +136,16 @@ pub enum Happening {
     },
 }
 
+impl Happening {
+    /// Whether the process itself says so, and not the kernel.
+    pub fn is_of_a_process(&self) -> bool {
+        matches!(
+            self,
+            Self::MemoryFault { .. } | Self::HardwareException { .. } | Self::RuntimeError { .. }
+        )
+    }
+}
+
 /// How far a reset is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

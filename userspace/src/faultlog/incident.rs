@@ -130,6 +130,8 @@ pub struct Incidents {
     open: VecDeque<Incident>,
     /// The faults that may have further lines, by GPU.
     pending: Vec<(Option<String>, Lines)>,
+    /// What processes said meanwhile: they do so at any moment, and may say it of one of those.
+    waiting: Vec<(Option<Stamp>, Happening)>,
     done: Vec<Incident>,
 }
 
@@ -161,6 +163,12 @@ impl Incidents {
     /// Takes what is no further line of a fault.
     fn file(&mut self, at: Option<Stamp>, gpu: Option<String>, event: Event) {
         match event {
+            Event::Happened(what) if what.is_of_a_process() && !self.pending.is_empty() => {
+                self.waiting.push((at, what));
+                if self.waiting.len() == OPEN {
+                    self.complete(|_| true);
+                }
+            }
             Event::Happened(what) => {
                 self.complete(|of| gpu.is_none() || *of == gpu);
                 self.incident_of(gpu, &what).happening(at, what);
@@ -227,6 +235,11 @@ impl Incidents {
             let incident = self.latest_of(gpu.clone(), |i| i.has(gpu.as_deref(), &fault));
             incident.gpu = gpu;
             incident.fault(fault);
+        }
+        if self.pending.is_empty() {
+            for (at, what) in std::mem::take(&mut self.waiting) {
+                self.incident_of(None, &what).happening(at, what);
+            }
         }
     }
 

@@ -460,6 +460,29 @@ fn faults_of_a_process_and_what_follows_are_one_incident() {
     );
 }
 
+/// What a process prints comes by another way than the kernel's lines, at any moment.
+#[test]
+fn rocrs_line_amid_the_kernels_does_not_part_them() {
+    let rocr =
+        "Memory access fault by GPU node-1 (Agent handle: 0x1) on address 0x7f9587e00000. Reason: \
+                Page not present or supervisor privilege.";
+    for kernel in KERNELS {
+        let lines = printed().lines(kernel);
+        for place in 0..=lines.len() {
+            let mut lines = lines.clone();
+            lines.insert(place, rocr.to_owned());
+            let incidents = incidents(lines);
+            assert_eq!(incidents.len(), 1, "{kernel:?} {place}: {incidents:#?}");
+            assert_eq!(incidents[0].happenings.len(), 1);
+            let [(fault, 1)] = &incidents[0].faults[..] else {
+                panic!("{incidents:#?}");
+            };
+            assert_eq!(fault.address, Some(printed().address));
+            assert!(fault.task.is_some() && fault.status.is_some());
+        }
+    }
+}
+
 #[test]
 fn counts_that_no_kernel_prints_do_no_harm() {
     let line = "gmc_v10_0_process_interrupt: 18446744073709551615 callbacks suppressed";

@@ -143,11 +143,7 @@ impl Seen {
         };
         let fault = matches!(
             event::parse(&parsed.message),
-            Some(Event::Happened(
-                Happening::MemoryFault { .. }
-                    | Happening::HardwareException { .. }
-                    | Happening::RuntimeError { .. }
-            ))
+            Some(Event::Happened(what)) if what.is_of_a_process()
         );
         if fault && self.faults.len() < KEPT {
             self.faults.push(printable(&parsed.message));
