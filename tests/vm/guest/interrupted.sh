@@ -127,7 +127,11 @@ every_step_of_uninstall() {
         metadata
         run "before an uninstallation" rmcp-kctl install --yes
         count=$(steps_of uninstall)
-        [ $step -le "$count" ] || break
+        if [ $step -gt "$count" ]; then
+            run "after the last step" rmcp-kctl uninstall --yes
+            as_before "the last uninstallation"
+            return
+        fi
         what="uninstallation killed as step $step of $count began"
         # The last step is done in no time, and takes along what status could tell.
         if ! kill_at $step 0 rmcp-kctl uninstall --yes; then
