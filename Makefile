@@ -8,7 +8,8 @@
 #                 and on a kernel log of LOG_MIB (1024): target/bench/faults.json
 # make patches    patches/linux against the source that Debian ships of each kernel line
 # make patches-module  amdgpu of the tested kernel with those patches, into the cache (half an hour)
-# make life       what is long: scenarios of many rounds, installations killed at every step (over an hour)
+# make life       what is long: scenarios of many rounds, installations killed at every step, a thousand
+#                 jobs (over an hour)
 # make deb        a Debian package: target/rmcp_1.0_amd64.deb
 # make install    on a real machine: the command, then the kernel module through it
 # make uninstall  take both away again
@@ -64,6 +65,7 @@ fuzz:
 # What `make test` leaves out, for its length.
 life:
 	$(vm)/host.sh
+	$(vm)/cargo.sh test --locked -p rmcp-kctl --test commands -- --ignored --nocapture
 	bin=$$($(vm)/build.sh) && $$bin/rmcp-vm interrupt && $$bin/rmcp-vm test $(gpu) long-
 
 # modinfo is given the amdgpu of the root filesystem: this machine's kernel need not have one.

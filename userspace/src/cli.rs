@@ -2,7 +2,7 @@
 
 //! The command line, and the help that teaches it.
 
-use crate::commands::run::Fallback;
+use crate::commands::run::{Fallback, Preset};
 use crate::faultlog::since::Since;
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -145,7 +145,10 @@ pub enum Command {
     /// processes, and its standard error for what ROCr prints of them. A standard error that is a
     /// terminal is left alone; any other passes through here byte for byte, and together with standard
     /// output where both are one file. A program that a daemon starts, as docker does, is not of the
-    /// job. When a fault was seen, a directory that only this user may read gets the decoded incidents,
+    /// job. The terminal's title shows the memory of the job's processes, the video memory that is in use
+    /// and whether a fault was seen; a pipe or a file gets nothing of it.
+    ///
+    /// When a fault was seen, a directory that only this user may read gets the decoded incidents,
     /// the last lines of the kernel and of standard error, the environment (without the values of what
     /// looks like a secret), the versions, the status and how the job ended. Only when that is on the
     /// disk, and the job failed, and no signal asked for its end, something is started again; what is
@@ -366,6 +369,13 @@ pub struct Run {
     /// With any, 'default' for one, what does harm on the GPUs is taken away.
     #[arg(long = "profile", value_name = "PROFILE")]
     pub profiles: Vec<String>,
+    /// Give the command arguments that it lacks, and say which
+    ///
+    /// Ultralytics trains with batch=16, amp=True and epochs=100 where nothing else is said. The preset
+    /// is for a first try: less memory, no half precision, and an end in sight. A resumed training gets
+    /// nothing added, nor one with a file of its own (cfg=).
+    #[arg(long, value_name = "PROGRAM")]
+    pub preset: Option<Preset>,
     /// What to do after a fault: run the job without a GPU (cpu), run it again at most N times
     /// (retry:N), or nothing (none)
     ///

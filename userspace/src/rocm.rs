@@ -152,6 +152,13 @@ pub fn pytorches(root: &Root, home: Option<&str>) -> Vec<PyTorch> {
     found
 }
 
+/// The version of the Ultralytics beside a PyTorch, which it needs; `None` when there is none.
+pub fn ultralytics(root: &Root, pytorch: &PyTorch) -> Option<String> {
+    let packages = pytorch.place.strip_suffix("/torch")?;
+    let text = root.read(format!("{packages}/ultralytics/__init__.py"));
+    python_string(&text.ok()??, "__version__")
+}
+
 /// The directories of AMD's packages, without the link that names one of them once more.
 fn prefixes(root: &Root) -> Vec<String> {
     let names = root.list(OPT).into_iter();

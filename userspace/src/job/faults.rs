@@ -59,6 +59,14 @@ impl Faults {
         self.shared.of_job(pid);
     }
 
+    /// What looks at the job while it runs.
+    pub fn glancer(&self) -> Glancer {
+        Glancer {
+            shared: self.shared.clone(),
+            watches_kernel: self.kernel.is_some(),
+        }
+    }
+
     /// Ends when the job has.
     pub fn end(self) -> Ended {
         if let Some(watch) = self.kernel {
@@ -70,6 +78,36 @@ impl Faults {
         Ended {
             seen: self.shared.take(),
             output: self.output,
+        }
+    }
+}
+
+/// Looks at a job that runs.
+#[derive(Debug)]
+pub struct Glancer {
+    shared: Shared,
+    watches_kernel: bool,
+}
+
+/// A job at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Glance {
+    /// How much of its processes is in memory, in bytes: what several share counts for each.
+    pub resident: u64,
+    /// How many lines there are of faults.
+    pub faults: usize,
+    /// Whether the kernel's log is watched for faults.
+    pub watches_kernel: bool,
+}
+
+impl Glancer {
+    /// Looks.
+    pub fn glance(&self) -> Glance {
+        let (resident, faults) = self.shared.look();
+        Glance {
+            resident,
+            faults,
+            watches_kernel: self.watches_kernel,
         }
     }
 }

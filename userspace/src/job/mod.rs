@@ -13,9 +13,10 @@ mod signals;
 mod terminal;
 mod watch;
 
-pub use faults::{Ended, Faults};
+pub use faults::{Ended, Faults, Glance};
 pub use output::Output;
-pub use signals::Signals;
+pub use signals::{thread, Signals};
+pub use terminal::Terminal;
 pub use watch::Seen;
 
 use anyhow::{Context, Result};
@@ -29,7 +30,6 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
-use terminal::Terminal;
 
 /// How long what is left of a job may take to end when it is told to, and then when it is made to.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -5,7 +5,6 @@
 
 use super::signals;
 use super::watch::Shared;
-use nix::sys::signal::SigSet;
 use rustix::event::{poll, PollFd, PollFlags};
 use rustix::fs::fstat;
 use rustix::pipe::{pipe_with, PipeFlags};
@@ -14,7 +13,6 @@ use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Read, Write};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::thread;
 use std::time::Duration;
 
 const BLOCK: usize = 64 << 10;
@@ -68,7 +66,7 @@ pub(super) fn pass(command: &mut Command, shared: &Shared) -> io::Result<Option<
         pump(&mut File::from(read), &shared);
         let _ = done.send(());
     };
-    signals::without(SigSet::all(), || thread::spawn(pump));
+    signals::thread(pump);
     let is_over = Cell::new(false);
     Ok(Some(Output { over, is_over }))
 }

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use nix::sys::signal::{SigSet, SigmaskHow};
 use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator;
+use std::thread::{self, JoinHandle};
 
 /// Those that are passed on to the job.
 const PASSED: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
@@ -60,6 +61,11 @@ impl Signals {
     fn note(&mut self, signals: &[i32]) {
         self.asked_to_end |= signals.iter().any(|signal| ENDING.contains(signal));
     }
+}
+
+/// Starts a thread that gets no signal.
+pub fn thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    without(SigSet::all(), || thread::spawn(work))
 }
 
 /// Does something without being interrupted by these signals, such as being stopped for taking the

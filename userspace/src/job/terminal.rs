@@ -8,16 +8,28 @@ use nix::sys::signal::{SigSet, Signal};
 use rustix::process::{getpgrp, Pid};
 use rustix::termios::{tcgetpgrp, tcsetpgrp};
 use std::fs::File;
+use std::io::Write;
 
 /// The terminal that this process was started on.
 #[derive(Debug)]
-pub(super) struct Terminal(File);
+pub struct Terminal(File);
 
 impl Terminal {
     /// `None` where there is none, as in a service.
-    pub(super) fn controlling() -> Option<Self> {
+    pub fn controlling() -> Option<Self> {
         let options = File::options().read(true).write(true).open("/dev/tty");
         options.ok().map(Self)
+    }
+
+    /// Whether the group of this number has it.
+    pub fn has(&self, group: u32) -> bool {
+        let group = i32::try_from(group).ok().and_then(Pid::from_raw);
+        group.is_some_and(|group| self.is_of(group))
+    }
+
+    /// Writes, in a thread that is not stopped for it. What cannot be written is lost.
+    pub fn write(&self, text: &str) {
+        let _ = (&self.0).write_all(text.as_bytes());
     }
 
     /// Whether the group has it.

@@ -10,7 +10,6 @@ use crate::faultlog::scan;
 use crate::kmsg::{Live, Took};
 use crate::report::printable;
 use crate::sysfs::process::{self, Process};
-use nix::sys::signal::SigSet;
 use rustix::pipe::{pipe_with, PipeFlags};
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
@@ -210,8 +209,7 @@ impl Watch {
     pub(super) fn start(log: Live, shared: &Shared) -> io::Result<Self> {
         let (stopped, stop) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
         let shared = shared.clone();
-        let follow = move || follow(log, &stopped, &shared);
-        let thread = signals::without(SigSet::all(), || thread::spawn(follow));
+        let thread = signals::thread(move || follow(log, &stopped, &shared));
         Ok(Self { stop, thread })
     }
 
@@ -230,11 +228,17 @@ impl Shared {
         seen.members.insert(group);
     }
 
-    fn look(&self) {
+    /// Looks up the job's processes: how much of them is in memory, and how many lines of faults there
+    /// are until now.
+    pub(super) fn look(&self) -> (u64, usize) {
         let all = process::all();
         let mut seen = self.seen();
         seen.others.clear();
         seen.learn(&all);
+        let own = all
+            .iter()
+            .filter(|process| seen.members.contains(&process.pid));
+        (own.map(|process| process.resident).sum(), seen.faults.len())
     }
 }
 
@@ -313,7 +317,12 @@ mod tests {
     #[test]
     fn children_of_members_are_members_in_whatever_order() {
         let mut seen = seen();
-        let process = |pid, parent, group| Process { pid, parent, group };
+        let process = |pid, parent, group| Process {
+            pid,
+            parent,
+            group,
+            resident: 0,
+        };
         seen.learn(&[
             process(9, 8, 9),
             process(8, 7, 8),
@@ -330,6 +339,7 @@ mod tests {
             pid,
             parent,
             group: pid,
+            resident: 0,
         };
         seen.learn(&[process(7, 1 << 30)]);
         seen.learn(&[]);

@@ -59,17 +59,27 @@ pub struct Memory {
 ///
 /// When a file exists but cannot be read.
 pub fn memory(root: &Root, bdf: &str) -> io::Result<Option<Memory>> {
-    let read = |name: &str| -> io::Result<Option<u64>> {
-        let text = root.read(format!("{}/{name}", pci::directory(bdf)))?;
-        Ok(text.and_then(|text| text.parse().ok()))
-    };
     let (total, visible) = (
-        read("mem_info_vram_total")?,
-        read("mem_info_vis_vram_total")?,
+        bytes(root, bdf, "mem_info_vram_total")?,
+        bytes(root, bdf, "mem_info_vis_vram_total")?,
     );
     Ok(total
         .zip(visible)
         .map(|(total, visible)| Memory { total, visible }))
+}
+
+/// How much of its video memory is used, by whomever, in bytes; `None` when amdgpu does not show it.
+///
+/// # Errors
+///
+/// When the file exists but cannot be read.
+pub fn memory_used(root: &Root, bdf: &str) -> io::Result<Option<u64>> {
+    bytes(root, bdf, "mem_info_vram_used")
+}
+
+fn bytes(root: &Root, bdf: &str, name: &str) -> io::Result<Option<u64>> {
+    let text = root.read(format!("{}/{name}", pci::directory(bdf)))?;
+    Ok(text.and_then(|text| text.parse().ok()))
 }
 
 /// Whether amdgpu was left all blocks of its GPUs (`ip_block_mask`).

@@ -4,6 +4,7 @@
 //! for they are those that this program starts.
 
 use crate::root::Root;
+use rustix::param::page_size;
 use std::path::Path;
 
 /// A process.
@@ -15,7 +16,12 @@ pub struct Process {
     pub parent: u32,
     /// Its process group.
     pub group: u32,
+    /// How much of it is in memory, in bytes, with what it shares with others.
+    pub resident: u64,
 }
+
+/// Where the number of resident pages is in /proc/PID/stat, counted from the group.
+const PAGES: usize = 18;
 
 /// The inode of the first PID namespace (PROC_PID_INIT_INO of the kernel).
 const FIRST_NAMESPACE: u64 = 0xefff_fffc;
@@ -45,6 +51,10 @@ fn parse(pid: u32, stat: &str) -> Option<Process> {
         pid,
         parent: fields.next()?.parse().ok()?,
         group: fields.next()?.parse().ok()?,
+        resident: {
+            let pages: u64 = fields.nth(PAGES)?.parse().ok()?;
+            pages.saturating_mul(page_size() as u64)
+        },
     })
 }
 
@@ -77,8 +87,11 @@ mod tests {
 
     #[test]
     fn a_name_may_look_like_fields() {
-        let process = parse(7, "7 (a) R 1 (x) S 3 5 5 0 -1").unwrap();
+        let line =
+            "7 (a) R 1 (x) S 3 5 5 0 -1 4 0 0 0 0 1 2 0 0 20 0 1 0 99 4096 11 18446744073709551615";
+        let process = parse(7, line).unwrap();
         assert_eq!((process.parent, process.group), (3, 5));
+        assert_eq!(process.resident, 11 * page_size() as u64);
         assert_eq!(parse(7, "7 (a) S"), None);
     }
 
@@ -86,7 +99,9 @@ mod tests {
     fn this_process_is_among_all_with_its_parent() {
         let pid = std::process::id();
         let own = all().into_iter().find(|process| process.pid == pid);
-        assert_eq!(own.unwrap().parent, std::os::unix::process::parent_id());
+        let own = own.unwrap();
+        assert_eq!(own.parent, std::os::unix::process::parent_id());
+        assert!((1 << 18..1 << 40).contains(&own.resident));
     }
 
     #[test]

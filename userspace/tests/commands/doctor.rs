@@ -709,6 +709,9 @@ fn rocm_and_pytorch_on_the_disk() {
         "__version__ = '2.5.1'\ncuda: Optional[str] = '12.4'\nhip = None",
     );
     assert_finds(&tree, "pytorch", "warning", "for CUDA 12.4");
+    let ultralytics = torch.replace("/torch", "/ultralytics/__init__.py");
+    tree.write(&ultralytics, "__version__ = \"8.3.40\"");
+    assert_finds(&tree, "ultralytics", "note", "Ultralytics 8.3.40 is beside");
     tree.write(&format!("{torch}/version.py"), "__version__ = '2.5.1+cpu'");
     assert_finds(&tree, "pytorch", "note", "for the CPU");
     // Where Fedora has them.

@@ -26,6 +26,13 @@ const PYTORCH: Check = Check {
     source: "torch/version.py",
 };
 
+const ULTRALYTICS: Check = Check {
+    name: "ultralytics",
+    why: "it trains with batch=16, amp=True and epochs=100 where nothing else is said; with less memory, \
+          without half precision and with few epochs a first try shows sooner whether a fault is of these",
+    source: "ultralytics/cfg/default.yaml; rmcp-kctl run --help",
+};
+
 pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
     let mut findings = versions(patient);
     for (directory, targets) in rocm::rocblas(patient.root) {
@@ -46,6 +53,14 @@ pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
         let place = Some(&pytorch.place).filter(|place| !place.starts_with("/usr/"));
         let private = || place.cloned();
         findings.push(built_for(pytorch).private(private()));
+        if let Some(version) = rocm::ultralytics(patient.root, pytorch) {
+            let found = format!("Ultralytics {version} is beside {}", pytorch.place);
+            let finding = ULTRALYTICS.note(found).private(private());
+            findings.push(
+                finding
+                    .mend("for a first try: rmcp-kctl run --preset ultralytics -- yolo train ..."),
+            );
+        }
         if let Some(targets) = rocm::rocblas_of(patient.root, pytorch) {
             let kernels = kernels(patient, &pytorch.place, &targets).into_iter();
             findings.extend(kernels.map(|finding| finding.private(private())));

@@ -5,20 +5,25 @@
 
 mod bundle;
 mod environment;
+mod line;
 mod policy;
+mod preset;
 mod refusal;
 
 pub use policy::Fallback;
+pub use preset::Preset;
 
 use super::Exit;
 use crate::cli;
 use crate::job::{End, Ended, Faults, Job, Seen, Signals};
 use crate::report::{printable, Terminal};
 use crate::root::Root;
-use anyhow::{Context, Result};
+use anyhow::{anyhow, Context, Result};
 use bundle::Case;
 use environment::Environment;
+use line::StatusLine;
 use policy::Attempt;
+use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::process::Command;
 use std::time::SystemTime;
@@ -55,8 +60,9 @@ fn attempt(root: &Root, terminal: &Terminal, args: &cli::Run) -> Result<u8> {
         );
     }
     let code = if refused { REFUSED } else { 0 };
+    let first = first(terminal, args, &environment)?;
     if args.dry_run || refused && terminal.json() {
-        plan(root, terminal, args, &environment, code, &reasons)?;
+        plan(root, terminal, args, &first, &environment, code, &reasons)?;
     }
     if args.dry_run || refused {
         return Ok(code);
@@ -74,7 +80,27 @@ fn attempt(root: &Root, terminal: &Terminal, args: &cli::Run) -> Result<u8> {
         unwatched,
         signals: Signals::catch()?,
     };
-    runner.all(Attempt::first(args, &environment))
+    runner.all(first)
+}
+
+/// The job with what a preset adds, which is said.
+fn first(terminal: &Terminal, args: &cli::Run, environment: &Environment) -> Result<Attempt> {
+    let mut words = args.command.clone();
+    if let Some(preset) = args.preset {
+        let added = preset.adds(&words).map_err(|why| anyhow!(why))?;
+        if let Some(why) = added.not {
+            say(terminal, &format!("the preset adds nothing: {why}"));
+        } else if added.words.is_empty() {
+            say(terminal, "the preset adds nothing: all is given");
+        } else {
+            say(
+                terminal,
+                &format!("the preset adds {}", added.words.join(" ")),
+            );
+        }
+        words.extend(added.words.into_iter().map(OsString::from));
+    }
+    Ok(Attempt::first(words, environment))
 }
 
 /// What one start came to.
@@ -120,7 +146,11 @@ impl Runner<'_> {
         // The job's ends of its pipes are the job's alone.
         drop(command);
         faults.of_job(job.pid());
+        let line = StatusLine::start(self.root, &faults, job.pid());
         let end = job.wait(&mut self.signals)?;
+        if let Some(line) = line {
+            line.end();
+        }
         let Ended { seen, output } = faults.end();
         tell(self.terminal, &seen);
         let case = Case {
@@ -209,11 +239,11 @@ fn plan(
     root: &Root,
     terminal: &Terminal,
     args: &cli::Run,
+    first: &Attempt,
     environment: &Environment,
     code: u8,
     reasons: &[String],
 ) -> Result<()> {
-    let first = Attempt::first(args, environment);
     let next = first.after(args, 1);
     let below = args.log.clone().map_or_else(bundle::directory, Ok)?;
     let unwatched = unwatched(root);

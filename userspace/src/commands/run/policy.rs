@@ -54,9 +54,9 @@ pub(super) struct Attempt {
 
 impl Attempt {
     /// The job as it was asked for.
-    pub(super) fn first(args: &cli::Run, environment: &Environment) -> Self {
+    pub(super) fn first(words: Vec<OsString>, environment: &Environment) -> Self {
         Self {
-            words: args.command.clone(),
+            words,
             gpus_hidden: false,
             environment: environment.clone(),
         }
@@ -71,7 +71,7 @@ impl Attempt {
         };
         let words = match &args.resume_with {
             Some(resume) => vec!["sh".into(), "-c".into(), resume.clone()],
-            None => args.command.clone(),
+            None => self.words.clone(),
         };
         (faults <= most).then_some(Self {
             words,
@@ -147,6 +147,7 @@ mod tests {
     fn so_much_is_started_again_and_no_more() {
         let args = |fallback, resume: Option<&str>| cli::Run {
             profiles: Vec::new(),
+            preset: None,
             fallback,
             resume_with: resume.map(Into::into),
             log: None,
@@ -155,7 +156,7 @@ mod tests {
             command: vec!["train".into()],
         };
         let after = |args: &cli::Run, faults| {
-            let first = Attempt::first(args, &Environment::default());
+            let first = Attempt::first(args.command.clone(), &Environment::default());
             first.after(args, faults).map(|attempt| attempt.text())
         };
         let plain = args(Fallback::None, None);

@@ -13,7 +13,6 @@ use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
-use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,7 +29,7 @@ pub(super) fn logged() -> Tree {
 }
 
 /// The start of a job's script: `fault PID` logs a page fault of a process, as Linux 7.2 does.
-fn with_fault(tree: &Tree, script: &str) -> String {
+pub(super) fn with_fault(tree: &Tree, script: &str) -> String {
     let device = "amdgpu 0000:01:00.0:";
     format!(
         "fault() {{
@@ -45,13 +44,13 @@ fn with_fault(tree: &Tree, script: &str) -> String {
 }
 
 /// The job, its bundles in the tree.
-fn faulty(tree: &Tree, options: &[&str], script: &str) -> Command {
+pub(super) fn faulty(tree: &Tree, options: &[&str], script: &str) -> Command {
     let log = tree.path("/kept");
     let options = [&["--log", log.to_str().unwrap()], options].concat();
     job(tree, &options, &with_fault(tree, script))
 }
 
-fn bundles(tree: &Tree) -> Vec<PathBuf> {
+pub(super) fn bundles(tree: &Tree) -> Vec<PathBuf> {
     let entries = fs::read_dir(tree.path("/kept")).into_iter().flatten();
     let mut bundles: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     bundles.sort();
@@ -343,39 +342,6 @@ fn a_full_disk_does_not_end_the_job_and_a_slow_reader_loses_nothing() {
 }
 
 #[test]
-fn the_fault_is_found_among_ten_thousand_lines_a_second() {
-    const PER_SECOND: u128 = 10_000;
-    let tree = logged();
-    let mut log = fs::File::options()
-        .append(true)
-        .open(tree.path("/dev/kmsg"))
-        .unwrap();
-    let (over, is_over) = mpsc::channel::<()>();
-    let writer = thread::spawn(move || {
-        let (started, mut written) = (Instant::now(), 0);
-        while is_over.try_recv().is_err() {
-            let due = started.elapsed().as_millis() * PER_SECOND / 1000;
-            let lines: String = (written..due)
-                .map(|n| format!("6,{n},1,-;amdgpu 0000:01:00.0: another line of a busy log\n"))
-                .collect();
-            log.write_all(lines.as_bytes()).unwrap();
-            written = due;
-            thread::sleep(Duration::from_millis(10));
-        }
-    });
-    let output = faulty(&tree, &[], "sleep 1; fault $$; sleep 1; exit 3")
-        .output()
-        .unwrap();
-    over.send(()).unwrap();
-    writer.join().unwrap();
-    assert_eq!(
-        (output.status.code(), bundles(&tree).len()),
-        (Some(3), 1),
-        "{output:?}"
-    );
-}
-
-#[test]
 fn a_log_that_grows_faster_than_it_is_read_does_not_hold_up_the_end() {
     let tree = enforced();
     fs::create_dir(tree.path("/dev")).unwrap();
@@ -457,4 +423,29 @@ fn an_environment_that_does_harm_is_refused_or_mended_by_a_profile() {
     assert_eq!((code, out.as_str()), (Some(0), "none"), "{said}");
     assert_eq!(run(&["--profile", "conservative"]).1, "none 0");
     assert_eq!(run(&["--profile", "nonsense"]).0 .0, Some(125));
+}
+
+#[test]
+fn a_preset_adds_what_is_not_given_and_says_so() {
+    let tree = logged();
+    tree.write("/bin/yolo", "#!/bin/sh\necho \"$@\"");
+    let yolo = tree.path("/bin/yolo");
+    fs::set_permissions(&yolo, fs::Permissions::from_mode(0o755)).unwrap();
+    let run = |words: &[&str]| {
+        let options = ["run", "--preset", "ultralytics", "--"];
+        tree.run(&[&options[..], &[yolo.to_str().unwrap()], words].concat())
+    };
+    let seen = run(&["train", "data=coco8.yaml", "epochs=2"]);
+    assert_eq!(
+        seen.out,
+        "train data=coco8.yaml epochs=2 batch=4 amp=False\n"
+    );
+    assert!(
+        seen.err.contains("the preset adds batch=4 amp=False"),
+        "{seen:?}"
+    );
+    let seen = run(&["train", "resume=True"]);
+    assert_eq!((seen.code, seen.out.as_str()), (0, "train resume=True\n"));
+    assert!(seen.err.contains("adds nothing"), "{seen:?}");
+    assert_eq!(run(&["predict"]).code, 125);
 }

@@ -4,6 +4,7 @@
 //! be starting a program: dash's vfork(2) then holds up Ctrl-Z and swallows Ctrl-C, with rmcp-kctl or
 //! without.
 
+use super::faults::{logged, with_fault};
 use super::job;
 use crate::status::enforced;
 use crate::support::Tree;
@@ -44,6 +45,7 @@ impl Shell {
         let spawned = Command::new("script")
             .args(["--quiet", "--return", "--command", command, "/dev/null"])
             .env_remove("ENV")
+            .env("TERM", "xterm")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn();
@@ -205,6 +207,34 @@ fn the_size_of_the_window_is_the_jobs_business() {
         until [ $(ps -o tpgid= -p $$) = $$ ]; do :; done
         stty cols 91; while :; do sleep 0.02; done";
     shell.types(&typed(&tree, &[], script)).shows("columns 91");
+    shell.end();
+}
+
+#[test]
+fn the_title_shows_memory_and_faults_while_the_job_runs() {
+    let tree = logged();
+    let device = format!("/sys/bus/pci/devices/{}", crate::status::BDF);
+    for (name, mib) in [
+        ("vram_total", 8192_u64),
+        ("vis_vram_total", 256),
+        ("vram_used", 300),
+    ] {
+        tree.write(
+            &format!("{device}/mem_info_{name}"),
+            &(mib << 20).to_string(),
+        );
+    }
+    let Some(mut shell) = Shell::start() else {
+        return;
+    };
+    let script = with_fault(&tree, "sleep 1.5; fault $$; sleep 2.5; exit 3");
+    let log = tree.path("/kept");
+    let log = ["--log", log.to_str().unwrap()];
+    shell.types(&typed(&tree, &log, &script));
+    shell.shows("\x1b[22;2t\x1b]2;rmcp-kctl: ");
+    shell.shows(" MiB resident, 300 MiB of 8.0 GiB VRAM, no GPU fault\x07");
+    shell.shows("1 line of a GPU fault\x07").shows("\x1b[23;2t");
+    shell.prompts().types("echo code $?\n").shows("code 3");
     shell.end();
 }
 
