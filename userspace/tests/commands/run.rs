@@ -14,6 +14,16 @@ mod terminal;
 
 /// The command with a shell script for a job.
 pub(crate) fn job(tree: &Tree, options: &[&str], script: &str) -> Command {
+    let inner = inheriting(tree, options, script);
+    let mut command = Command::new("env");
+    // Whatever the tests themselves were told to ignore, as by nohup.
+    command.arg("--default-signal").arg(inner.get_program());
+    command.args(inner.get_args());
+    command
+}
+
+/// The same with the signals ignored that this process ignores.
+fn inheriting(tree: &Tree, options: &[&str], script: &str) -> Command {
     tree.command(&[&["run"], options, &["--", "sh", "-c", script]].concat())
 }
 
@@ -162,7 +172,7 @@ fn signals_reach_every_process_of_the_job() {
 fn what_nohup_ignores_the_job_ignores() {
     let tree = faults::logged();
     let script = "kill -HUP $$; echo still here; echo ready; sleep 0.3; exit 5";
-    let inner = job(&tree, &[], script);
+    let inner = inheriting(&tree, &[], script);
     let mut nohup = Command::new("nohup");
     nohup
         .arg(inner.get_program())
