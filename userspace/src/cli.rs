@@ -162,6 +162,20 @@ pub enum Command {
         after_help = "Examples:\n  rmcp-kctl run -- python3 train.py --epochs 3\n  rmcp-kctl run --fallback retry:3 --resume-with './train.sh --resume' -- ./train.sh"
     )]
     Run(Run),
+    /// Try each part from the kernel's driver up to PyTorch on the guarded GPUs
+    ///
+    /// The steps: amdgpu drives the GPUs; rmcp guards them; amdkfd has a node for each; rocminfo shows
+    /// them; hipcc compiles a program for them; that program writes, inverts and reads back 64 MiB;
+    /// PyTorch multiplies two matrices as the CPU does; and the kernel logged no fault, timeout or reset
+    /// meanwhile. Nothing is run on a GPU before the first three have passed. What is not installed is
+    /// skipped, and proves nothing.
+    ///
+    /// Exit codes: 0 every step passed, 1 the system could not be read, 2 a step failed, 4 none failed,
+    /// but some were skipped.
+    #[command(
+        after_help = "Examples:\n  rmcp-kctl selftest\n  rmcp-kctl selftest --json | jq '.steps[] | select(.outcome != \"passed\")'"
+    )]
+    Selftest,
     /// Show where the fields of a kernel's amdgpu are, or write them for the module's build
     Layout(Layout),
     /// Make a kernel ready for the module's build (DKMS calls this)

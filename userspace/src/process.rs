@@ -4,11 +4,16 @@
 
 use crate::report::Terminal;
 use anyhow::{bail, Context, Result};
+use rustix::pipe::{pipe_with, PipeFlags};
+use rustix::process::{kill_process_group, Pid, Signal};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -153,6 +158,41 @@ fn with_heartbeat<T: Send>(
         result
     })
 }
+
+/// Runs a program for so long at most, with nothing to read; how it ended, and all that it printed.
+///
+/// # Errors
+///
+/// When it cannot be run, or did not end in time and was killed.
+pub fn run_within(command: &mut Command, longest: Duration) -> Result<(ExitStatus, String)> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let (output, input) = pipe_with(PipeFlags::CLOEXEC).context("cannot make a pipe")?;
+    command
+        .stdin(Stdio::null())
+        .stdout(input.try_clone().context("cannot make a pipe")?)
+        .stderr(input)
+        .process_group(0);
+    let child = command.spawn();
+    // The pipe's end is the program's alone.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = child.with_context(|| format!("cannot run {name}"))?;
+    let (done, read) = mpsc::channel();
+    thread::spawn(move || {
+        let mut text = Vec::new();
+        let _ = File::from(output).read_to_end(&mut text);
+        let _ = done.send(text);
+    });
+    let Ok(text) = read.recv_timeout(longest) else {
+        // It may be in the kernel for ever: nobody waits for it.
+        let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
+        bail!("{name} did not end in {} s", longest.as_secs());
+    };
+    let status = child
+        .wait()
+        .with_context(|| format!("cannot wait for {name}"))?;
+    Ok((status, String::from_utf8_lossy(&text).into_owned()))
+}
+
 /// Gets something when this process is asked to end.
 ///
 /// # Errors
@@ -167,4 +207,23 @@ pub fn interrupts() -> Result<Receiver<()>> {
         }
     });
     Ok(receive)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_runs_too_long_is_killed() {
+        let shell = |script: &str, longest| {
+            let mut command = Command::new("sh");
+            run_within(command.args(["-c", script]), Duration::from_millis(longest))
+        };
+        let (status, text) = shell("echo out; echo err >&2; exit 3", 60_000).unwrap();
+        assert_eq!((status.code(), text.as_str()), (Some(3), "out\nerr\n"));
+        let started = Instant::now();
+        let error = shell("sleep 60; echo no", 300).unwrap_err();
+        assert!(error.to_string().contains("did not end"), "{error}");
+        assert!(started.elapsed() < Duration::from_secs(30));
+    }
 }

@@ -13,6 +13,7 @@ pub mod packaging;
 pub mod params;
 pub mod prepare;
 pub mod run;
+pub mod selftest;
 pub mod status;
 pub mod uninstall;
 pub mod verify;

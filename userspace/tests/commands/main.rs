@@ -19,6 +19,7 @@ mod params;
 mod run;
 mod schema;
 mod screen;
+mod selftest;
 mod status;
 mod support;
 mod verify;

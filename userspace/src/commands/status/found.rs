@@ -63,7 +63,7 @@ impl Verdict {
 pub(in crate::commands) struct Gpu {
     pub(in crate::commands) bdf: String,
     pub(in crate::commands) pci_id: String,
-    pub(super) driver: Option<String>,
+    pub(in crate::commands) driver: Option<String>,
     pub(super) gc_version: Option<GcVersion>,
     pub(in crate::commands) chip: Option<&'static str>,
     pub(in crate::commands) gfx_target: Option<&'static str>,

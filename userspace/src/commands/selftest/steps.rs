@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+
+//! The steps, each upon what those before it need. Nothing is run on a GPU that is not guarded.
+
+use super::log::Log;
+use super::{Outcome, Step};
+use crate::commands::status::{Gpu, Status};
+use crate::gpu::NONE_FOUND;
+use crate::process;
+use crate::report::printable;
+use crate::root::Root;
+use crate::sysfs::kfd;
+use anyhow::{Context, Result};
+use std::collections::BTreeSet;
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+const ROCMINFO: &str = "rocminfo";
+const COMPILE: &str = "hip compile";
+const RUN: &str = "hip memory";
+const TORCH: &str = "pytorch";
+
+const MEMORY: &str = include_str!("memory.hip");
+const PYTORCH: &str = include_str!("pytorch.py");
+
+/// With this code a script says that it cannot be tried.
+const SKIPPED: i32 = 77;
+/// The first use of a GPU may compile for a while.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// Takes each step, and hands over what it came to.
+///
+/// # Errors
+///
+/// When something in /sys exists but cannot be read, or what is handed over is not taken.
+pub(super) fn climb(root: &Root, mut each: impl FnMut(Step) -> Result<()>) -> Result<()> {
+    let log = Log::open(root);
+    let mut gpus = Status::read(root)?.gpus;
+    gpus.retain(|gpu| gpu.covered != Some(false));
+    let mut ready = true;
+    for step in [kernel(&gpus), module(&gpus), kfd_nodes(root, &gpus)] {
+        ready &= step.outcome == Outcome::Passed;
+        each(step)?;
+    }
+    if ready {
+        programs(root, &gpus, &mut each)?;
+    } else {
+        for name in [ROCMINFO, COMPILE, RUN, TORCH] {
+            let why = "nothing is run on a GPU before the steps above have passed";
+            each(Step::skipped(name, why))?;
+        }
+    }
+    each(log.end())
+}
+
+/// Those that run programs.
+fn programs(root: &Root, gpus: &[Gpu], each: &mut impl FnMut(Step) -> Result<()>) -> Result<()> {
+    let targets: BTreeSet<&str> = gpus.iter().filter_map(|gpu| gpu.gfx_target).collect();
+    each(rocminfo(root, &targets))?;
+    let scratch = Scratch::new()?;
+    let program = scratch.0.join("memory");
+    let compiled = hip_compile(root, &targets, &scratch, &program);
+    let runs = compiled.outcome == Outcome::Passed;
+    each(compiled)?;
+    each(match runs {
+        true => told(RUN, &mut Command::new(&program)),
+        false => Step::skipped(RUN, "its program was not compiled"),
+    })?;
+    each(pytorch())
+}
+
+fn kernel(gpus: &[Gpu]) -> Step {
+    const NAME: &str = "kernel";
+    if gpus.is_empty() {
+        return Step::failed(NAME, NONE_FOUND);
+    }
+    let mut others = gpus
+        .iter()
+        .filter(|gpu| gpu.driver.as_deref() != Some("amdgpu"));
+    match others.next() {
+        Some(gpu) => Step::failed(NAME, format!("amdgpu does not drive {}", gpu.bdf)),
+        None => Step::passed(
+            NAME,
+            format!("amdgpu drives {}", list(gpus.iter().map(named))),
+        ),
+    }
+}
+
+fn module(gpus: &[Gpu]) -> Step {
+    const NAME: &str = "module";
+    if gpus.is_empty() {
+        return Step::skipped(NAME, NONE_FOUND);
+    }
+    match gpus.iter().find(|gpu| !gpu.enforced) {
+        Some(gpu) => {
+            let detail = format!("{} is not guarded: {}", gpu.bdf, gpu.reason);
+            Step::failed(NAME, detail)
+        }
+        None => Step::passed(
+            NAME,
+            format!("rmcp enforces its policy on GPUs: {}", gpus.len()),
+        ),
+    }
+}
+
+fn kfd_nodes(root: &Root, gpus: &[Gpu]) -> Step {
+    const NAME: &str = "kfd node";
+    if gpus.is_empty() {
+        return Step::skipped(NAME, NONE_FOUND);
+    }
+    let nodes = kfd::readable_gpus(root);
+    let mut found = Vec::new();
+    for gpu in gpus {
+        let Some(node) = nodes
+            .iter()
+            .find(|node| node.bdf.as_ref() == Some(&gpu.bdf))
+        else {
+            return Step::failed(
+                NAME,
+                format!("amdkfd has no node that may be read of {}", gpu.bdf),
+            );
+        };
+        if node.gfx_target.as_deref() != gpu.gfx_target {
+            let (says, is) = (&node.gfx_target, gpu.gfx_target);
+            let text = |target: Option<&str>| target.unwrap_or("nothing").to_owned();
+            let (says, is) = (text(says.as_deref()), text(is));
+            return Step::failed(
+                NAME,
+                format!("amdkfd says {says} of {}, which is {is}", gpu.bdf),
+            );
+        }
+        found.push(format!("node {} is {}", node.number, gpu.bdf));
+    }
+    Step::passed(NAME, list(found))
+}
+
+/// Whether ROCm's runtime finds each kind of GPU.
+fn rocminfo(root: &Root, targets: &BTreeSet<&str>) -> Step {
+    let Some(program) = rocm_program(root, "rocminfo") else {
+        return Step::skipped(ROCMINFO, "rocminfo is not installed");
+    };
+    let text = match tried(ROCMINFO, &mut Command::new(program)) {
+        Ok(text) => text,
+        Err(step) => return step,
+    };
+    let words: BTreeSet<&str> = text.split_whitespace().collect();
+    match targets.iter().find(|target| !words.contains(*target)) {
+        Some(missing) => Step::failed(ROCMINFO, format!("it shows no {missing}")),
+        None => Step::passed(ROCMINFO, format!("it shows {}", list(targets))),
+    }
+}
+
+fn hip_compile(root: &Root, targets: &BTreeSet<&str>, scratch: &Scratch, program: &Path) -> Step {
+    let Some(compiler) = rocm_program(root, "hipcc") else {
+        return Step::skipped(COMPILE, "hipcc is not installed");
+    };
+    let source = scratch.0.join("memory.hip");
+    if let Err(error) = fs::write(&source, MEMORY) {
+        return Step::skipped(COMPILE, format!("{}: {error}", source.display()));
+    }
+    let mut command = Command::new(compiler);
+    command.args(
+        targets
+            .iter()
+            .map(|target| format!("--offload-arch={target}")),
+    );
+    match tried(COMPILE, command.arg("-o").arg(program).arg(source)) {
+        Ok(_) => Step::passed(COMPILE, format!("a program for {}", list(targets))),
+        Err(step) => step,
+    }
+}
+
+fn pytorch() -> Step {
+    match process::find("python3") {
+        Some(python) => told(TORCH, Command::new(python).args(["-c", PYTORCH])),
+        None => Step::skipped(TORCH, "there is no python3"),
+    }
+}
+
+/// What a program came to by its own word.
+fn told(name: &'static str, command: &mut Command) -> Step {
+    match tried(name, command) {
+        Ok(text) => Step::passed(name, last_line(&text)),
+        Err(step) => step,
+    }
+}
+
+/// All that a program printed which succeeded, or what else came of it.
+fn tried(name: &'static str, command: &mut Command) -> Result<String, Step> {
+    let (status, text) = process::run_within(command, LONGEST)
+        .map_err(|error| Step::failed(name, printable(&format!("{error:#}"))))?;
+    match status.code() {
+        Some(0) => Ok(text),
+        Some(SKIPPED) => Err(Step::skipped(name, last_line(&text))),
+        _ => Err(Step::failed(
+            name,
+            format!("{status}: {}", last_line(&text)),
+        )),
+    }
+}
+
+/// Where a program says what it came to.
+fn last_line(text: &str) -> String {
+    let last = text.lines().rfind(|line| !line.trim().is_empty());
+    printable(last.unwrap_or("it printed nothing").trim())
+}
+
+/// A program that is found, or that is where AMD's packages have it.
+fn rocm_program(root: &Root, name: &str) -> Option<PathBuf> {
+    let amds = root.path(format!("/opt/rocm/bin/{name}"));
+    process::find(name).or_else(|| amds.is_file().then_some(amds))
+}
+
+fn named(gpu: &Gpu) -> String {
+    format!("{} {}", gpu.bdf, gpu.chip.unwrap_or(&gpu.pci_id))
+}
+
+fn list(items: impl IntoIterator<Item = impl ToString>) -> String {
+    let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
+    items.join(", ")
+}
+
+/// A directory for this user alone, as long as it lasts.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Result<Self> {
+        let path = std::env::temp_dir().join(format!("rmcp-selftest-{}", std::process::id()));
+        // One that is there already is somebody else's.
+        let made = DirBuilder::new().mode(0o700).create(&path);
+        made.with_context(|| format!("cannot make {}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
