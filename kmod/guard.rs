@@ -9,7 +9,7 @@
 use crate::adev::Adev;
 use crate::btf_file;
 use crate::kprobe::{Arg, Args, Entry, Kprobe};
-use crate::layout::MtypeHook;
+use crate::layout::{self, MtypeHook};
 use crate::layout_generated::LAYOUT;
 use crate::notifier::{ModuleEvents, PciEvents};
 use crate::params;
@@ -27,6 +27,9 @@ use kernel::{bindings, prelude::*};
 const AMDGPU: &CStr = c"amdgpu";
 /// The BTF of a live amdgpu.
 const AMDGPU_BTF: &CStr = c"/sys/kernel/btf/amdgpu";
+/// How much longer than the one rmcp was built for the BTF may be that is looked at: patches add to
+/// it.
+const PATCHES: usize = 1 << 20;
 
 /// One GPU.
 struct Gpu {
@@ -339,10 +342,11 @@ pub(crate) unsafe fn init() {
     unsafe { PROBES.init() };
 }
 
-/// Why this amdgpu is not the one that rmcp was built for, or `None` when it is. An error means
-/// that its BTF could not be read.
+/// Why rmcp keeps out of this amdgpu, or `None` when it is the one that rmcp was built for and has
+/// no policy itself. An error means that its BTF could not be read.
 fn objection(btf: Result<&[u8]>) -> Option<Reason> {
     match btf {
+        Ok(btf) if layout::has_policy(btf) => Some(Reason::DriverHasPolicy),
         _ if !LAYOUT.intact() => Some(Reason::LayoutEdited),
         Ok(btf) if LAYOUT.matches_btf(btf) => None,
         Ok(_) => Some(Reason::OtherBtf),
@@ -350,8 +354,9 @@ fn objection(btf: Result<&[u8]>) -> Option<Reason> {
     }
 }
 
-/// Places the probes if this is the amdgpu that rmcp was built for; otherwise stands down with one
-/// line. Does nothing when they are in place already, or rmcp is about to go.
+/// Places the probes if this is the amdgpu that rmcp was built for, and it has no policy itself;
+/// otherwise stands down with one line. Does nothing when they are in place already, or rmcp is
+/// about to go.
 fn arm(probes: &mut Option<Probes>, btf: Result<&[u8]>) {
     if probes.is_some() || CLOSING.load(Acquire) {
         return;
@@ -384,7 +389,7 @@ pub(crate) fn take_over() {
     {
         // Held over reading and placing, so that no other amdgpu can come in between.
         let mut probes = PROBES.lock();
-        match btf_file::read(AMDGPU_BTF, LAYOUT.btf_len) {
+        match btf_file::read(AMDGPU_BTF, LAYOUT.btf_len + PATCHES) {
             Err(ENOENT) if !pci::driver_registered(AMDGPU) => {
                 pr_info!("{}\n", Reason::WaitingForAmdgpu.as_str());
             }

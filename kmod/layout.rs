@@ -101,6 +101,13 @@ impl Layout {
     }
 }
 
+/// Whether this `.BTF` section is of an amdgpu that has the policy itself, by the patch of
+/// `patches/linux/`: it names the structure that the patch adds.
+pub fn has_policy(btf: &[u8]) -> bool {
+    const NAME: &[u8] = b"\0amdgpu_gmc_v10_policy\0";
+    btf.windows(NAME.len()).any(|bytes| bytes == NAME)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,6 +158,13 @@ mod tests {
             edit(&mut edited);
             assert!(!edited.intact(), "edit {i}");
         }
+    }
+
+    #[test]
+    fn a_driver_with_the_policy_is_told_by_the_name_of_its_structure() {
+        assert!(has_policy(b"..\0amdgpu_gmc_v10_policy\0v10_policy\0"));
+        assert!(!has_policy(b"..\0amdgpu_gmc_v10_policy_\0"));
+        assert!(!has_policy(b""));
     }
 
     #[test]

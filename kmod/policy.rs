@@ -304,11 +304,13 @@ pub enum Reason {
     NoGetVmPte = 18,
     /// amdgpu lacks the function of `MtypeHook::MapMtype`.
     NoMapMtype = 19,
+    /// amdgpu has the policy itself.
+    DriverHasPolicy = 20,
 }
 
 impl Reason {
     /// Every reason, for reading one back from its number.
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 20] = [
         Self::Written,
         Self::AmdgpuFirst,
         Self::Drift,
@@ -328,6 +330,7 @@ impl Reason {
         Self::NoSwFini,
         Self::NoGetVmPte,
         Self::NoMapMtype,
+        Self::DriverHasPolicy,
     ];
 
     /// The reason with this number.
@@ -342,7 +345,7 @@ impl Reason {
             Self::AmdgpuFirst | Self::Drift | Self::WaitingForAmdgpu | Self::ProbesArmed => {
                 State::Armed
             }
-            Self::ReportOnly | Self::NothingAsked => State::ReportOnly,
+            Self::ReportOnly | Self::NothingAsked | Self::DriverHasPolicy => State::ReportOnly,
             Self::UnknownGc
             | Self::Implausible
             | Self::OtherBtf
@@ -398,6 +401,9 @@ impl Reason {
             }
             Self::NoMapMtype => {
                 no_function!("gmc_v10_0_map_mtype", ", or load this one with mtype_cc=off")
+            }
+            Self::DriverHasPolicy => {
+                "this amdgpu has the policy itself, see gmc_v10_policy/ in the device's directory: rmcp stands by and writes nothing"
             }
             Self::TooManyGpus => "more than 16 GPUs: this one is left alone",
         }

@@ -90,12 +90,7 @@ pub fn module(root: &Root) -> Result<Option<Module>> {
     if !root.exists(MODULE) {
         return Ok(None);
     }
-    let mut parameters = BTreeMap::new();
-    for Param { name, .. } in policy::PARAMS {
-        if let Some(value) = root.read(format!("{MODULE}/parameters/{name}"))? {
-            parameters.insert(*name, value);
-        }
-    }
+    let parameters = parameters(root, &format!("{MODULE}/parameters/"))?;
     Ok(Some(Module {
         version: root.read(format!("{MODULE}/version"))?,
         state: root.read(format!("{MODULE}/guard/state"))?,
@@ -104,13 +99,52 @@ pub fn module(root: &Root) -> Result<Option<Module>> {
     }))
 }
 
+/// The module that an amdgpu with the policy in itself is: only its parameters. `None` for any other.
+///
+/// # Errors
+///
+/// When a file in sysfs exists but cannot be read.
+pub fn driver(root: &Root) -> Result<Option<Module>> {
+    let parameters = parameters(root, "/sys/module/amdgpu/parameters/gmc_v10_")?;
+    Ok((!parameters.is_empty()).then_some(Module {
+        version: None,
+        state: None,
+        reason: None,
+        parameters,
+    }))
+}
+
+/// The policy's parameters, in files of this prefix.
+fn parameters(root: &Root, prefix: &str) -> Result<BTreeMap<&'static str, String>> {
+    let mut parameters = BTreeMap::new();
+    for Param { name, .. } in policy::PARAMS {
+        if let Some(value) = root.read(format!("{prefix}{name}"))? {
+            parameters.insert(*name, value);
+        }
+    }
+    Ok(parameters)
+}
+
 /// What the module says of the GPU at `bdf`; `None` when it has not adopted it.
 ///
 /// # Errors
 ///
 /// When a file of its directory is missing, unreadable or not of the documented form.
 pub fn guard(root: &Root, bdf: &str) -> Result<Option<Guard>> {
-    let directory = format!("{}/rmcp", pci::directory(bdf));
+    guard_in(root, bdf, "rmcp")
+}
+
+/// What an amdgpu with the policy in itself says of the GPU.
+///
+/// # Errors
+///
+/// As [`guard`].
+pub fn driver_guard(root: &Root, bdf: &str) -> Result<Option<Guard>> {
+    guard_in(root, bdf, "gmc_v10_policy")
+}
+
+fn guard_in(root: &Root, bdf: &str, name: &str) -> Result<Option<Guard>> {
+    let directory = format!("{}/{name}", pci::directory(bdf));
     if !root.exists(&directory) {
         return Ok(None);
     }

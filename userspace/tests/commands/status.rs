@@ -71,6 +71,32 @@ fn says_where_rmcp_changes_nothing() {
 }
 
 #[test]
+fn an_amdgpu_that_has_the_policy_itself_is_believed_on_its_live_values() {
+    let tree = Tree::new();
+    tree.gpu(BDF, "0x731f", [10, 1, 10])
+        .amdgpu("0", "-1")
+        .patched_amdgpu(BDF);
+    let seen = status(&tree);
+    assert_eq!(seen.code, 0, "{seen:?}");
+    assert!(seen.out.contains("has the policy itself"), "{}", seen.out);
+    assert!(seen.out.contains("need not be"), "{}", seen.out);
+
+    // rmcp beside it stands by, and what it says of itself takes nothing away.
+    tree.rmcp("report-only", "stands by");
+    assert_eq!(status(&tree).code, 0);
+    let json = tree.run(&["status", "--json"]);
+    schema::expect_status(&json.json());
+    assert_eq!(json.json()["driver_policy"]["noretry"], "1");
+
+    let own = format!("/sys/bus/pci/devices/{BDF}/gmc_v10_policy");
+    tree.write(&format!("{own}/noretry"), "0");
+    assert_eq!(status(&tree).code, 2, "a live value is not the wanted one");
+    tree.write(&format!("{own}/noretry"), "1")
+        .write(&format!("{own}/state"), "report-only");
+    assert_eq!(status(&tree).code, 2, "it does not say that it enforces");
+}
+
+#[test]
 fn enforced_is_not_believed_against_a_live_value() {
     for (name, value) in [("noretry", "0"), ("fragment_size", "4")] {
         let tree = enforced();

@@ -231,6 +231,11 @@ impl Tree {
 
     /// What rmcp publishes of a Navi10 that it has enforced, over a driver that chose to retry.
     pub(crate) fn guarded(&self, bdf: &str) -> &Self {
+        self.published(bdf, "rmcp")
+    }
+
+    /// The same, published in this directory of the device.
+    fn published(&self, bdf: &str, directory: &str) -> &Self {
         for (name, value) in [
             ("state", "enforced"),
             ("reason", "written before amdgpu programmed the memory hubs"),
@@ -245,9 +250,21 @@ impl Tree {
             ("mtype_cc_rewritten", "0"),
             ("hw_inits", "1"),
         ] {
-            self.guard(bdf, name, value);
+            self.write(
+                &format!("/sys/bus/pci/devices/{bdf}/{directory}/{name}"),
+                value,
+            );
         }
         self
+    }
+
+    /// An amdgpu that has the policy itself, with default parameters, and has enforced it.
+    pub(crate) fn patched_amdgpu(&self, bdf: &str) -> &Self {
+        for param in rmcp_kctl::policy::PARAMS {
+            let file = format!("/sys/module/amdgpu/parameters/gmc_v10_{}", param.name);
+            self.write(&file, param.word(param.default()));
+        }
+        self.published(bdf, "gmc_v10_policy")
     }
 
     pub(crate) fn guard(&self, bdf: &str, name: &str, value: &str) -> &Self {

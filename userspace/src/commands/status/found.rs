@@ -19,6 +19,7 @@ use crate::sysfs::rmcp::{Guard, Module};
 use crate::sysfs::{amdgpu, pci, rmcp};
 use anyhow::Result;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// All that `status` found.
 #[derive(Debug, Serialize)]
@@ -28,6 +29,8 @@ pub struct Status {
     pub(super) summary: String,
     pub(super) module: Option<Module>,
     pub(super) amdgpu: Option<Amdgpu>,
+    /// The policy's parameters of an amdgpu that has the policy itself; `None` for any other.
+    pub(super) driver_policy: Option<BTreeMap<&'static str, String>>,
     pub(in crate::commands) gpus: Vec<Gpu>,
     pub(super) kernels: Vec<Kernel>,
     pub(super) boot: Boot,
@@ -123,12 +126,18 @@ impl Status {
         let module = rmcp::module(root)?;
         let amdgpu = amdgpu::read(root)?;
         let running = kernel::running(root)?;
-        let loaded = module
+        // Where amdgpu has the policy itself, rmcp stands by.
+        let driver = rmcp::driver(root)?;
+        let loaded = driver
             .as_ref()
+            .or(module.as_ref())
             .ok_or_else(|| NotLoaded::why(root, running.as_deref()));
         let mut gpus = Vec::new();
         for found in rmcp::gpus(root)? {
-            let guard = rmcp::guard(root, &found.bdf)?;
+            let guard = match driver {
+                Some(_) => rmcp::driver_guard(root, &found.bdf)?,
+                None => rmcp::guard(root, &found.bdf)?,
+            };
             gpus.push(Gpu::judge(found, guard, loaded.as_ref(), amdgpu.as_ref()));
         }
         let verdict = overall(&gpus);
@@ -153,6 +162,7 @@ impl Status {
             interruption: Past::read(root).interruption(),
             module,
             amdgpu,
+            driver_policy: driver.map(|driver| driver.parameters),
             gpus,
         })
     }

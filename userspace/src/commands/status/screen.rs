@@ -6,6 +6,7 @@ use super::found::{Gpu, Policy, Status, Verdict};
 use crate::conf;
 use crate::gpu;
 use crate::report::{paragraph, printable, wrap, Line, Tone, WIDTH};
+use std::collections::BTreeMap;
 
 /// Where a row's text begins, after its label.
 const LABEL: usize = 10;
@@ -30,6 +31,7 @@ impl Status {
         // On a machine without a GPU of its own, nothing is wrong with rmcp's absence.
         let missing = match self.verdict {
             Verdict::NoGpu => Tone::Plain,
+            _ if self.driver_policy.is_some() => Tone::Plain,
             _ => Tone::Warning,
         };
         let mut row = |tone, label: &str, text: &str| {
@@ -52,6 +54,9 @@ impl Status {
             None if self.boot.params_only => {
                 let text = format!("amdgpu's own options in place of rmcp ({})", conf::FILE);
                 row(Tone::Plain, "boot", &text);
+            }
+            None if self.driver_policy.is_some() => {
+                row(Tone::Plain, "boot", "amdgpu has the policy itself");
             }
             None => row(
                 missing,
@@ -81,19 +86,17 @@ impl Status {
 
     pub(super) fn module_row(&self) -> String {
         let Some(module) = &self.module else {
-            return "rmcp is not loaded".to_owned();
+            return match self.driver_policy {
+                Some(_) => "rmcp is not loaded, and need not be".to_owned(),
+                None => "rmcp is not loaded".to_owned(),
+            };
         };
-        let parameters: Vec<String> = module
-            .parameters
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
         format!(
             "rmcp {}: {} ({}); {}",
             module.version.as_deref().unwrap_or("of unknown version"),
             module.state.as_deref().unwrap_or("state unknown"),
             module.reason.as_deref().unwrap_or("no reason given"),
-            parameters.join(" ")
+            assignments("", &module.parameters)
         )
     }
 
@@ -101,6 +104,10 @@ impl Status {
         let Some(amdgpu) = &self.amdgpu else {
             return "not loaded".to_owned();
         };
+        if let Some(policy) = &self.driver_policy {
+            let policy = assignments("gmc_v10_", policy);
+            return format!("loaded; it has the policy itself, so that rmcp stands by: {policy}");
+        }
         let unknown = "unknown";
         format!(
             "loaded with noretry={} vm_fragment_size={} (-1 = amdgpu's choice)",
@@ -108,6 +115,15 @@ impl Status {
             amdgpu.vm_fragment_size.as_deref().unwrap_or(unknown)
         )
     }
+}
+
+/// Parameters as one writes them.
+fn assignments(prefix: &str, parameters: &BTreeMap<&str, String>) -> String {
+    let parameters = parameters.iter();
+    let words: Vec<_> = parameters
+        .map(|(name, value)| format!("{prefix}{name}={value}"))
+        .collect();
+    words.join(" ")
 }
 
 impl Gpu {
