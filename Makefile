@@ -46,7 +46,7 @@ demo:
 	$(vm)/host.sh
 	"$$($(vm)/build.sh)"/rmcp-vm demo --gpu $(GPU)
 
-test: check
+test: check patches
 	bin=$$($(vm)/build.sh) && $$bin/rmcp-vm lint && $$bin/rmcp-vm corpus --installed && \
 		$$bin/rmcp-vm test $(gpu)
 

@@ -32,8 +32,8 @@ listed() {
             echo "deb [signed-by=$rootfs/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $release main"
         done
         break
-    done <"$rootfs/etc/apt/sources.list" >"$lists.sources"
-    local options=(-o "Dir::Etc::SourceList=$lists.sources" -o Dir::Etc::SourceParts=/dev/null
+    done <"$rootfs/etc/apt/sources.list" >"$lists.list"
+    local options=(-o "Dir::Etc::SourceList=$lists.list" -o Dir::Etc::SourceParts=/dev/null
         -o "Dir::State::Lists=$lists" -o Dir::State::Status=/dev/null -o Dir::Cache::pkgcache=
         -o Dir::Cache::srcpkgcache= -o APT::Sandbox::User=root -o Acquire::Languages=none)
     apt-get "${options[@]}" -qq update >&2 && apt-cache "${options[@]}" madison "linux-source-$line"
