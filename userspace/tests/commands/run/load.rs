@@ -31,10 +31,9 @@ impl Kernel {
             let (started, mut written) = (Instant::now(), 0);
             while is_over.try_recv().is_err() {
                 let due = started.elapsed().as_millis() * PER_SECOND / 1000;
-                let lines: String = (written..due)
-                    .map(|n| format!("6,{n},1,-;amdgpu 0000:01:00.0: a line of a busy log\n"))
-                    .collect();
-                log.write_all(lines.as_bytes()).unwrap();
+                let line = |n| format!("6,{n},1,-;amdgpu 0000:01:00.0: a line of a busy log\n");
+                let lines: Vec<String> = (written..due).map(line).collect();
+                log.write_all(lines.concat().as_bytes()).unwrap();
                 written = due;
                 thread::sleep(Duration::from_millis(10));
             }
