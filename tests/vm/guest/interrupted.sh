@@ -62,6 +62,8 @@ in_order() {
 kill_at() { # STEP DELAY COMMAND...
     local step=$1 delay=$2 session
     shift 2
+    # What the last one wrote must not be taken for this one's, which may take a while to begin.
+    : >/tmp/log
     setsid "$@" >/tmp/log 2>&1 &
     session=$!
     while ! grep -q "^\[$step/" /tmp/log; do

@@ -19,6 +19,7 @@ const KEPT: &str = "/run/rmcp-runs";
 
 pub(super) fn a_job_that_faults(vm: &mut Vm) -> Result<()> {
     start_enforced(vm)?;
+    everything_that_is_there_passes(vm)?;
     a_fault_is_kept(vm)?;
     a_fault_is_answered(vm)?;
     others_faults_are_not_the_jobs(vm)?;
@@ -30,6 +31,41 @@ pub(super) fn a_job_that_faults(vm: &mut Vm) -> Result<()> {
     let forced = run(vm, "--force -- echo started")?;
     expect(&forced, 0, "started\n")?;
     unload_both(vm)
+}
+
+/// `rmcp-kctl selftest` passes with the driver, the module, amdkfd and the runtime, and says of what is not
+/// installed here that it was not tried.
+fn everything_that_is_there_passes(vm: &mut Vm) -> Result<()> {
+    const UNCONFIRMED: i32 = 4;
+    let output = vm.guest.run_within(PATIENCE, "rmcp-kctl --json selftest")?;
+    let ladder: Value = serde_json::from_str(&output.stdout)?;
+    let steps = ladder["steps"].as_array().context("there are no steps")?;
+    let text = |step: &Value, key: &str| step[key].as_str().unwrap_or_default().to_owned();
+    let found: Vec<_> = steps
+        .iter()
+        .map(|step| (text(step, "name"), text(step, "outcome")))
+        .collect();
+    let expected = [
+        ("kernel", "passed"),
+        ("module", "passed"),
+        ("kfd node", "passed"),
+        ("rocminfo", "passed"),
+        ("hip compile", "skipped"),
+        ("hip memory", "skipped"),
+        ("pytorch", "skipped"),
+        ("kernel log", "passed"),
+    ];
+    ensure!(
+        output.status == UNCONFIRMED
+            && found.len() == expected.len()
+            && found
+                .iter()
+                .zip(expected)
+                .all(|(found, expected)| (found.0.as_str(), found.1.as_str()) == expected),
+        "selftest ended with {}: {ladder}",
+        output.status
+    );
+    Ok(())
 }
 
 /// The job's end is the command's, and the bundle has what the GPU did.
