@@ -250,9 +250,7 @@ impl Incidents {
                 address: Some(address),
                 ..
             } => self.latest(|incident| incident.faulted_at(*address)),
-            Happening::MemoryFault { .. }
-            | Happening::HardwareException { .. }
-            | Happening::RuntimeError { .. } => self.latest(|incident| incident.gpu.is_none()),
+            _ if what.is_of_a_process() => self.latest(|incident| incident.gpu.is_none()),
             // Lines of older kernels do not name the GPU: with one, it is that.
             _ if gpu.is_none() && self.gpus() == 1 => self.latest(|_| true),
             _ => self.latest_of(gpu.clone(), |incident| incident.gpu == gpu),

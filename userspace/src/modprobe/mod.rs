@@ -14,16 +14,23 @@ pub use softdep::Softdep;
 
 use crate::root::Root;
 
-/// The file whose line loads rmcp before amdgpu, or `None`. A file that this user may not read counts as having none.
-pub fn softdep_file(root: &Root) -> Option<String> {
-    let config = config(root);
-    let line = config.loads_rmcp_first()?;
-    Some(line.place.file.clone())
+/// Whether rmcp is loaded before amdgpu.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadOrder {
+    /// The file whose line has it so. A file that this user may not read counts as having none.
+    pub file: Option<String>,
+    /// What keeps such a line from being in force.
+    pub obstacle: Option<Obstacle>,
 }
 
-/// What keeps a line that loads rmcp before amdgpu from being in force when `file` has it.
-pub fn obstacle(root: &Root, file: &str) -> Option<Obstacle> {
-    Obstacle::of(&config(root), file)
+/// Reads what modprobe would do if `file` had the line, too.
+pub fn load_order(root: &Root, file: &str) -> LoadOrder {
+    let config = config(root);
+    let line = config.loads_rmcp_first();
+    LoadOrder {
+        file: line.map(|line| line.place.file.clone()),
+        obstacle: Obstacle::of(&config, file),
+    }
 }
 
 /// What is in force for the running kernel.

@@ -42,6 +42,11 @@ impl Obstacle {
             Self::Softdep(_) => "rmcp-kctl params fix".to_owned(),
         }
     }
+
+    /// What is in the way, and what to do about it.
+    pub fn advice(&self) -> String {
+        format!("{self}; to mend it: {}", self.todo())
+    }
 }
 
 impl fmt::Display for Obstacle {

@@ -14,16 +14,13 @@ pub(super) fn rmcp_is_in_it(vm: &mut Vm) -> Result<()> {
 pub(super) fn comes_first(vm: &mut Vm) -> Result<()> {
     boot::enforces(vm)?;
     let log = vm.guest.check("dmesg")?;
-    let last_line_with = |text: &str| {
-        log.lines()
-            .collect::<Vec<_>>()
-            .iter()
-            .rposition(|line| line.contains(text))
-            .with_context(|| format!("the kernel log has no line with {text:?}"))
+    let last = |text: &str| {
+        log.rfind(text)
+            .with_context(|| format!("the kernel log has no {text:?}"))
     };
     // The root filesystem's init says this when it takes over; dracut's initramfs has one, too.
     ensure!(
-        last_line_with("Initialized amdgpu")? < last_line_with("running in system mode")?,
+        last("Initialized amdgpu")? < last("running in system mode")?,
         "amdgpu was not loaded from the initramfs, so that this shows nothing"
     );
     Ok(())

@@ -5,8 +5,9 @@
 use super::finding::{Check, Finding};
 use super::Patient;
 use crate::conf::{self, Section};
+use crate::dkms;
 use crate::initramfs::{self, Contents, Wanted};
-use crate::{dkms, modprobe};
+use crate::modprobe::{self, LoadOrder};
 use anyhow::Result;
 
 const SOFTDEP: Check = Check {
@@ -22,12 +23,13 @@ const INITRAMFS: Check = Check {
 };
 
 pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
-    let mut findings = vec![match modprobe::softdep_file(patient.root) {
+    let LoadOrder { file, obstacle } = modprobe::load_order(patient.root, conf::FILE);
+    let mut findings = vec![match &file {
         Some(file) => SOFTDEP.good(format!("{file} loads rmcp before amdgpu")),
         None if !patient.concerned() || conf::holds(patient.root, Section::ParamsOnly) => {
             SOFTDEP.note("nothing loads rmcp before amdgpu")
         }
-        None => match modprobe::obstacle(patient.root, conf::FILE) {
+        None => match obstacle {
             Some(obstacle) => SOFTDEP.error(obstacle.to_string()).mend(obstacle.todo()),
             None => SOFTDEP
                 .error("nothing loads rmcp before amdgpu")
@@ -38,24 +40,24 @@ pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
         .kernels
         .iter()
         .filter(|release| dkms::state(patient.root, release) == dkms::State::Installed);
-    findings.extend(with_module.map(|release| image(patient, release)));
+    let wanted = Wanted::Module {
+        conf: file.unwrap_or(conf::FILE.to_owned()),
+    };
+    findings.extend(with_module.map(|release| image(patient, release, &wanted)));
     findings
 }
 
-fn image(patient: &Patient, release: &str) -> Finding {
+fn image(patient: &Patient, release: &str, wanted: &Wanted) -> Finding {
     let name = patient.name_of(release);
     if !patient.root.is_running_system() {
         return INITRAMFS.skipped(format!(
             "{name}: an image below another root is not listed with this system's tools"
         ));
     }
-    let wanted = Wanted::Module {
-        conf: modprobe::softdep_file(patient.root).unwrap_or(conf::FILE.to_owned()),
-    };
     judge(
         &name,
-        &wanted,
-        initramfs::contents(patient.root, release, &wanted),
+        wanted,
+        initramfs::contents(patient.root, release, wanted),
     )
 }
 

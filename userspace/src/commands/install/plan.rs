@@ -180,18 +180,16 @@ impl Plan {
     fn module(&mut self, root: &Root, past: &Past) -> Result<()> {
         self.steps.extend(past::leftovers(root, conf::FILE));
         let rebuilt = self.dkms(root, past);
-        let softdep = modprobe::softdep_file(root);
-        let written = softdep.is_none() && self.put(root, Section::LoadOrder)?;
-        if softdep.is_none() {
-            self.in_the_way = modprobe::obstacle(root, conf::FILE).map(|obstacle| {
-                let todo = obstacle.todo();
-                format!("rmcp is not loaded before amdgpu: {obstacle}; to mend it: {todo}")
-            });
-        }
+        let order = modprobe::load_order(root, conf::FILE);
+        let written = order.file.is_none() && self.put(root, Section::LoadOrder)?;
+        self.in_the_way = order.obstacle.map(|obstacle| {
+            let advice = obstacle.advice();
+            format!("rmcp is not loaded before amdgpu: {advice}")
+        });
         self.put_own(root, own_file::LOGIN);
         self.tell_initramfs_tool(root);
         let wanted = Wanted::Module {
-            conf: softdep.unwrap_or(conf::FILE.to_owned()),
+            conf: order.file.unwrap_or(conf::FILE.to_owned()),
         };
         for kernel in self.kernels.iter().filter(|kernel| kernel.able()) {
             let release = &kernel.release;

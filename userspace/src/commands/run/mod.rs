@@ -67,8 +67,9 @@ fn attempt(root: &Root, terminal: &Terminal, args: &cli::Run) -> Result<u8> {
     if args.dry_run || refused {
         return Ok(code);
     }
-    let unwatched = unwatched(root);
-    if Faults::can_watch(root).is_err() {
+    let kernel = Faults::can_watch(root);
+    let unwatched = unwatched(&kernel);
+    if kernel.is_err() {
         for part in &unwatched {
             say(terminal, part);
         }
@@ -246,7 +247,7 @@ fn plan(
 ) -> Result<()> {
     let next = first.after(args, 1);
     let below = args.log.clone().map_or_else(bundle::directory, Ok)?;
-    let unwatched = unwatched(root);
+    let unwatched = unwatched(&Faults::can_watch(root));
     if terminal.json() {
         terminal.document(&serde_json::json!({
             "exit_code": code,
@@ -277,8 +278,8 @@ fn plan(
 }
 
 /// What is not watched for faults, each part a sentence.
-fn unwatched(root: &Root) -> Vec<String> {
-    let kernel = Faults::can_watch(root).err();
+fn unwatched(kernel: &Result<(), String>) -> Vec<String> {
+    let kernel = kernel.as_ref().err();
     let kernel = kernel.map(|why| format!("the kernel's log is not watched for faults: {why}"));
     let stderr = io::stderr().is_terminal().then(|| {
         "the job's standard error is a terminal, which is left alone: it is not watched for \

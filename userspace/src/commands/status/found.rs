@@ -126,6 +126,7 @@ impl Status {
         let module = rmcp::module(root)?;
         let amdgpu = amdgpu::read(root)?;
         let running = kernel::running(root)?;
+        let order = modprobe::load_order(root, conf::FILE);
         // Where amdgpu has the policy itself, rmcp stands by.
         let driver = rmcp::driver(root)?;
         let loaded = driver
@@ -154,9 +155,8 @@ impl Status {
                 })
                 .collect(),
             boot: Boot {
-                softdep: modprobe::softdep_file(root),
-                in_the_way: modprobe::obstacle(root, conf::FILE)
-                    .map(|obstacle| format!("{obstacle}; to mend it: {}", obstacle.todo())),
+                softdep: order.file,
+                in_the_way: order.obstacle.map(|obstacle| obstacle.advice()),
                 params_only: conf::holds(root, Section::ParamsOnly),
             },
             interruption: Past::read(root).interruption(),
