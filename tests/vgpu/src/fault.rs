@@ -50,6 +50,23 @@ pub struct FaultReport {
     pub more_faults: bool,
 }
 
+#[cfg(test)]
+impl FaultReport {
+    /// SDMA0 wrote in the address space of VMID 7, where nothing is mapped.
+    pub(crate) const TEST: Self = Self {
+        hub: Hub::Gfx,
+        vmid: 7,
+        pasid: 0x8001,
+        address: 0x7123_4567_8000,
+        write: true,
+        client: 0xD,
+        permission_faults: 0b101,
+        walker_error: 0,
+        mapping_error: false,
+        more_faults: false,
+    };
+}
+
 impl FaultReport {
     /// GCVM_L2_PROTECTION_FAULT_STATUS: MORE_FAULTS 0, WALKER_ERROR 3:1, PERMISSION_FAULTS 7:4,
     /// MAPPING_ERROR 8, CID 17:9, RW 18, VMID 23:20.
@@ -134,18 +151,7 @@ mod tests {
     #[test]
     fn the_status_is_the_one_the_driver_decodes() {
         // As gmc_v10_0_process_interrupt takes it apart: SDMA0, write, vmid 7.
-        let report = FaultReport {
-            hub: Hub::Gfx,
-            vmid: 7,
-            pasid: 1,
-            address: 0,
-            write: true,
-            client: 0xD,
-            permission_faults: 0b101,
-            walker_error: 0,
-            mapping_error: false,
-            more_faults: false,
-        };
+        let report = FaultReport::TEST;
         assert_eq!(report.status(), 0x0074_1A50);
         let all = FaultReport {
             client: 0x1FF,

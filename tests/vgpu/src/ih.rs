@@ -229,18 +229,9 @@ mod tests {
 
     #[test]
     fn a_fault_is_encoded_as_the_driver_decodes_it() {
-        let address = 0x0000_7123_4567_8000;
         let fault = FaultReport {
             hub: Hub::Mm,
-            vmid: 7,
-            pasid: 0x8001,
-            address,
-            write: true,
-            client: 0,
-            permission_faults: 0b101,
-            walker_error: 0,
-            mapping_error: false,
-            more_faults: false,
+            ..FaultReport::TEST
         };
         let iv = Interrupt::page_fault(&fault).encode();
         assert_eq!(iv[0] & 0xFF, 0x12, "client VMC");
@@ -250,7 +241,7 @@ mod tests {
         assert_eq!(iv[0] >> 31, 1, "vmid source");
         assert_eq!(iv[3], 0x8001);
         let decoded = u64::from(iv[4]) << 12 | u64::from(iv[5] & 0xF) << 44;
-        assert_eq!(decoded, address);
+        assert_eq!(decoded, 0x7123_4567_8000);
         assert_eq!(iv[5] & 0xE0, 0x20, "write, no retry");
 
         let iv = Interrupt::page_fault(&FaultReport {

@@ -170,18 +170,7 @@ mod tests {
         const STATUS: u64 = 0x2828 * 4;
         const CNTL: u64 = 0x2824 * 4;
         let gpu = Gpu::new(chip("navi21").unwrap()).unwrap();
-        gpu.inject_page_fault(&FaultReport {
-            hub: Hub::Gfx,
-            vmid: 7,
-            pasid: 0,
-            address: 0x7123_4567_8000,
-            write: true,
-            client: 0xD,
-            permission_faults: 0b101,
-            walker_error: 0,
-            mapping_error: false,
-            more_faults: false,
-        });
+        gpu.inject_page_fault(&FaultReport::TEST);
         let mut status = [0; 4];
         lock(&gpu.device).mmio_read(STATUS, &mut status);
         assert_eq!(u32::from_le_bytes(status), 0x0074_1A50);

@@ -124,7 +124,14 @@ pub(super) fn incidents(vm: &mut Vm) -> Result<Vec<Value>> {
     Ok(lines.map(serde_json::from_str).collect::<Result<_, _>>()?)
 }
 
-fn is_decoded(incident: &Value, report: &FaultReport, name: &str, bdf: &str) -> Result<()> {
+/// Whether the incident is of this one fault and says of it what the GPU reported; `client` is what the
+/// driver calls the unit. The number of the process at the GPU is not looked at.
+pub(super) fn is_decoded(
+    incident: &Value,
+    report: &FaultReport,
+    client: &str,
+    bdf: &str,
+) -> Result<()> {
     let lacked: Vec<&str> = PERMISSIONS
         .into_iter()
         .enumerate()
@@ -135,9 +142,8 @@ fn is_decoded(incident: &Value, report: &FaultReport, name: &str, bdf: &str) -> 
         "hub": match report.hub { Hub::Gfx => "gfxhub", Hub::Mm => "mmhub" },
         "space": match report.vmid { 0 => "kernel", 1..8 => "graphics", _ => "compute" },
         "vmid": report.vmid,
-        "pasid": report.pasid,
         "address": format!("{:#018x}", report.address),
-        "client": (name != "unknown").then_some(name),
+        "client": (client != "unknown").then_some(client),
         "client_id": report.client,
         "access": if report.write { "write" } else { "read" },
         "permission_faults": lacked,
@@ -155,7 +161,7 @@ fn is_decoded(incident: &Value, report: &FaultReport, name: &str, bdf: &str) -> 
             && incident["fault_count"] == 1
             && faults.len() == 1
             && same(&faults[0]),
-        "faults made of {report:x?}, client {name}: {incident}, expected was {expected}"
+        "faults made of {report:x?}, client {client}: {incident}, expected was {expected}"
     );
     Ok(())
 }

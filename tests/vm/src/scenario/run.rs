@@ -3,7 +3,7 @@
 //! `rmcp-kctl run` with processes of the real ROCm runtime: a fault of the GPU ends them, is told from
 //! those of others, kept, and answered as was asked.
 
-use super::compute::{PATIENCE, PROBE};
+use super::compute::{hexadecimal, PATIENCE, PROBE};
 use super::support::{load_amdgpu_alone, start_enforced, unload_both};
 use crate::guest::Output;
 use crate::vm::Vm;
@@ -82,7 +82,7 @@ fn a_fault_is_kept(vm: &mut Vm) -> Result<()> {
         .stdout
         .strip_prefix("address ")
         .with_context(|| format!("the job says {output:?}"))?;
-    let address = u64::from_str_radix(address.trim().trim_start_matches("0x"), 16)?;
+    let address = hexadecimal(address.trim_end())?;
     expect(&output, ABORTED, &output.stdout)?;
     ensure!(
         output.stderr.contains("Memory access fault by GPU node-1")
