@@ -2,13 +2,14 @@
 
 //! `faults` on logs in every form.
 
+use crate::running::Running;
 use crate::support::{Outcome, Tree};
 use serde_json::json;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 
 /// A page fault of a ROCm process as Linux 7.2 prints it (gmc_v10_0.c, gfxhub_v2_0.c): a write of TCP
 /// to a page that is not there.
@@ -261,34 +262,16 @@ fn the_journal_is_asked_for_the_kernels_messages_of_this_boot_or_since_a_time() 
     assert!(String::from_utf8_lossy(&output.stderr).contains("journalctl failed"));
 }
 
-/// A running `faults --follow`.
-struct Following {
-    child: Child,
-    lines: BufReader<ChildStdout>,
+/// The next incident of a running `faults --follow`.
+fn incident(following: &mut Running) -> serde_json::Value {
+    let line = following.line();
+    serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line:?}"))
 }
 
-impl Following {
-    fn start(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap());
-        Self { child, lines }
-    }
-
-    fn incident(&mut self) -> serde_json::Value {
-        let mut line = String::new();
-        self.lines.read_line(&mut line).unwrap();
-        serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line:?}"))
-    }
-
-    fn end(mut self) -> Option<i32> {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill")
-            .args(["-INT", &pid])
-            .status()
-            .unwrap()
-            .success());
-        self.child.wait().unwrap().code()
-    }
+/// Ends it as Ctrl-C does; the exit code.
+fn end(following: Running) -> Option<i32> {
+    following.kill("-INT");
+    following.end().1
 }
 
 #[test]
@@ -297,15 +280,15 @@ fn a_log_that_is_followed_yields_each_incident_when_it_is_quiet() {
     let log = tree.path("/kern.log");
     fs::write(&log, dmesg(12)).unwrap();
     let arguments = ["--json", "faults", "--follow", log.to_str().unwrap()];
-    let mut following = Following::start(tree.command(&arguments));
-    assert_eq!(following.incident()["begin"], "12.000000 s after boot");
+    let mut following = Running::start(tree.command(&arguments));
+    assert_eq!(incident(&mut following)["begin"], "12.000000 s after boot");
     let mut file = fs::File::options().append(true).open(&log).unwrap();
     file.write_all(dmesg(13).as_bytes()).unwrap();
-    assert_eq!(following.incident()["begin"], "13.000000 s after boot");
+    assert_eq!(incident(&mut following)["begin"], "13.000000 s after boot");
     fs::rename(&log, tree.path("/kern.log.1")).unwrap();
     fs::write(&log, dmesg(14)).unwrap();
-    assert_eq!(following.incident()["begin"], "14.000000 s after boot");
-    assert_eq!(following.end(), Some(2));
+    assert_eq!(incident(&mut following)["begin"], "14.000000 s after boot");
+    assert_eq!(end(following), Some(2));
     let outcome = piped(&tree, &["faults", "--follow", "-"], b"");
     assert_eq!(outcome.code, 0, "{outcome:?}");
 }
@@ -320,14 +303,14 @@ fn a_journal_that_is_followed_ends_with_the_command() {
             tree.path("/pid").display()
         ),
     );
-    let mut following = Following::start(with_path(
+    let mut following = Running::start(with_path(
         &tree,
         &["--json", "faults", "--journal", "--follow"],
     ));
-    assert_eq!(following.incident()["fault_count"], 1);
+    assert_eq!(incident(&mut following)["fault_count"], 1);
     let arguments = fs::read_to_string(tree.path("/arguments")).unwrap();
     assert!(arguments.contains("--follow --no-tail"), "{arguments}");
-    assert_eq!(following.end(), Some(2));
+    assert_eq!(end(following), Some(2));
     let pid = fs::read_to_string(tree.path("/pid")).unwrap();
     assert!(
         !Path::new("/proc").join(pid.trim()).exists(),

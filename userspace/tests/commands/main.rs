@@ -17,6 +17,7 @@ mod metrics;
 mod packaging;
 mod params;
 mod run;
+mod running;
 mod schema;
 mod screen;
 mod selftest;

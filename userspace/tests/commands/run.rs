@@ -2,10 +2,11 @@
 
 //! `run`, with real processes: shell scripts for jobs.
 
+use crate::running::Running;
 use crate::support::Tree;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 
 mod faults;
 mod load;
@@ -25,43 +26,6 @@ pub(crate) fn job(tree: &Tree, options: &[&str], script: &str) -> Command {
 /// The same with the signals ignored that this process ignores.
 fn inheriting(tree: &Tree, options: &[&str], script: &str) -> Command {
     tree.command(&[&["run"], options, &["--", "sh", "-c", script]].concat())
-}
-
-/// Sends a signal to a process, or to a group when the number is negative.
-fn kill(signal: &str, pid: &str) -> bool {
-    let mut kill = Command::new("kill");
-    kill.args([signal, "--", pid]).stderr(Stdio::null());
-    kill.status().unwrap().success()
-}
-
-/// A job that runs, and the lines that it prints.
-struct Running {
-    process: Child,
-    lines: BufReader<ChildStdout>,
-}
-
-impl Running {
-    fn start(mut command: Command) -> Self {
-        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(process.stdout.take().unwrap());
-        Self { process, lines }
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.lines.read_line(&mut line).unwrap();
-        line.trim_end().to_owned()
-    }
-
-    fn kill(&self, signal: &str) {
-        assert!(kill(signal, &self.process.id().to_string()));
-    }
-
-    fn code(mut self) -> Option<i32> {
-        let mut rest = String::new();
-        self.lines.read_to_string(&mut rest).unwrap();
-        self.process.wait().unwrap().code()
-    }
 }
 
 #[test]
@@ -164,7 +128,7 @@ fn signals_reach_every_process_of_the_job() {
         let mut said = [running.line(), running.line()];
         said.sort();
         assert_eq!(said, ["inner", "outer"], "{signal}");
-        assert_eq!(running.code(), Some(7), "{signal}");
+        assert_eq!(running.end().1, Some(7), "{signal}");
     }
 }
 
@@ -185,7 +149,7 @@ fn what_nohup_ignores_the_job_ignores() {
         ("still here".into(), "ready".into())
     );
     running.kill("-HUP");
-    assert_eq!(running.code(), Some(5));
+    assert_eq!(running.end().1, Some(5));
 }
 
 #[test]
@@ -229,5 +193,5 @@ fn what_writes_after_the_jobs_end_is_waited_for_and_gets_signals() {
     let states = String::from_utf8(ps.unwrap().stdout).unwrap();
     assert_eq!(states.lines().count(), 1, "{states}");
     running.kill("-TERM");
-    assert_eq!((running.line(), running.code()), ("told".into(), Some(6)));
+    assert_eq!((running.line(), running.end().1), ("told".into(), Some(6)));
 }

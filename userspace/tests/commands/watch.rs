@@ -2,61 +2,35 @@
 
 //! `status --watch`, for a reader of a pipe and for one of a terminal.
 
+use crate::running::Running;
 use crate::status::{enforced, BDF};
 use crate::support::Tree;
 use serde_json::json;
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 
-/// A running watch.
-struct Watch {
-    process: Child,
-    lines: BufReader<ChildStdout>,
+fn watch(tree: &Tree, arguments: &[&str]) -> Running {
+    Running::start(tree.command(arguments))
 }
 
-impl Watch {
-    fn start(tree: &Tree, arguments: &[&str]) -> Self {
-        let mut process = tree
-            .command(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(process.stdout.take().unwrap());
-        Self { process, lines }
+/// Lines up to one that contains this.
+fn until(watch: &mut Running, text: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    while !lines
+        .last()
+        .is_some_and(|line: &String| line.contains(text))
+    {
+        lines.push(watch.line());
+        assert!(lines.len() < 100, "{lines:?}");
     }
+    lines
+}
 
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.lines.read_line(&mut line).unwrap();
-        line.trim_end().to_owned()
-    }
-
-    /// Lines up to one that contains this.
-    fn until(&mut self, text: &str) -> Vec<String> {
-        let mut lines = Vec::new();
-        while !lines
-            .last()
-            .is_some_and(|line: &String| line.contains(text))
-        {
-            lines.push(self.line());
-            assert!(lines.len() < 100, "{lines:?}");
-        }
-        lines
-    }
-
-    /// Sends a signal; the exit code.
-    fn end(mut self, signal: &str) -> i32 {
-        let pid = self.process.id().to_string();
-        assert!(Command::new("kill")
-            .args([signal, &pid])
-            .status()
-            .unwrap()
-            .success());
-        let mut rest = String::new();
-        self.lines.read_to_string(&mut rest).unwrap();
-        assert_eq!(rest, "");
-        self.process.wait().unwrap().code().unwrap()
-    }
+/// Sends a signal; the exit code.
+fn end(watch: Running, signal: &str) -> i32 {
+    watch.kill(signal);
+    let (rest, code) = watch.end();
+    assert_eq!(rest, "");
+    code.unwrap()
 }
 
 fn is_time(text: &str) -> bool {
@@ -66,12 +40,12 @@ fn is_time(text: &str) -> bool {
 #[test]
 fn a_pipe_gets_the_screen_and_then_what_changes_with_its_time() {
     let tree = enforced();
-    let mut watch = Watch::start(&tree, &["status", "--watch=1"]);
+    let mut watch = watch(&tree, &["status", "--watch=1"]);
     assert!(is_time(&watch.line()));
     assert!(watch.line().starts_with("enforced"));
-    watch.until("boot ");
+    until(&mut watch, "boot ");
     tree.guard(BDF, "noretry", "0");
-    let changes = watch.until("status: ");
+    let changes = until(&mut watch, "status: ");
     assert!(
         changes.iter().all(|line| is_time(&line[..20])),
         "{changes:?}"
@@ -88,15 +62,15 @@ fn a_pipe_gets_the_screen_and_then_what_changes_with_its_time() {
         changes[2].contains("-> not in effect: 0 of 1"),
         "{changes:?}"
     );
-    assert_eq!(watch.end("-INT"), 2);
+    assert_eq!(end(watch, "-INT"), 2);
 }
 
 #[test]
 fn sleep_the_driver_and_an_interruption_are_changes() {
     let tree = enforced();
     let gpu = format!("/sys/bus/pci/devices/{BDF}");
-    let mut watch = Watch::start(&tree, &["status", "--watch=1"]);
-    watch.until("boot ");
+    let mut watch = watch(&tree, &["status", "--watch=1"]);
+    until(&mut watch, "boot ");
     tree.write(&format!("{gpu}/power/runtime_status"), "suspended");
     let change = watch.line();
     assert!(
@@ -113,25 +87,25 @@ fn sleep_the_driver_and_an_interruption_are_changes() {
     tree.journal("install", "running", left, "");
     let change = watch.line();
     assert!(change.contains("install: not interrupted -> "), "{change}");
-    assert_eq!(watch.end("-INT"), 0);
+    assert_eq!(end(watch, "-INT"), 0);
 }
 
 #[test]
 fn what_cannot_be_read_for_a_moment_does_not_end_it() {
     let tree = enforced();
-    let mut watch = Watch::start(&tree, &["status", "--watch=1"]);
-    watch.until("boot ");
+    let mut watch = watch(&tree, &["status", "--watch=1"]);
+    until(&mut watch, "boot ");
     tree.guard(BDF, "noretry", "maybe");
     assert!(watch.line().contains("error: nothing -> /sys/"));
     tree.guard(BDF, "noretry", "1");
     assert!(watch.line().ends_with("-> nothing"));
-    assert_eq!(watch.end("-TERM"), 0);
+    assert_eq!(end(watch, "-TERM"), 0);
 }
 
 #[test]
 fn json_is_one_document_in_a_line_for_each_change() {
     let tree = enforced();
-    let mut watch = Watch::start(&tree, &["--json", "status", "--watch=1"]);
+    let mut watch = watch(&tree, &["--json", "status", "--watch=1"]);
     let document = |line: &str| {
         let document = serde_json::from_str(line).unwrap();
         crate::schema::expect_status(&document);
@@ -140,15 +114,15 @@ fn json_is_one_document_in_a_line_for_each_change() {
     assert_eq!(document(&watch.line()), "enforced");
     tree.guard(BDF, "state", "armed");
     assert_eq!(document(&watch.line()), "not-in-effect");
-    assert_eq!(watch.end("-INT"), 2);
+    assert_eq!(end(watch, "-INT"), 2);
 }
 
 #[test]
 fn it_ends_when_nobody_reads_any_more() {
     let tree = enforced();
-    let mut watch = Watch::start(&tree, &["status", "--watch=1"]);
-    watch.until("boot ");
-    let Watch { mut process, lines } = watch;
+    let mut watch = watch(&tree, &["status", "--watch=1"]);
+    until(&mut watch, "boot ");
+    let Running { mut process, lines } = watch;
     drop(lines);
     tree.guard(BDF, "state", "armed");
     assert_eq!(process.wait().unwrap().code(), Some(2));

@@ -352,7 +352,12 @@ pub fn run(
 }
 
 /// Runs scenarios that share a boot.
-fn run_group(bench: &Bench, boot: &Boot, scenarios: &[&Scenario], logs: &Path) -> Vec<Outcome> {
+fn run_group(
+    bench: &Bench,
+    boot: &Boot,
+    scenarios: &[&Scenario],
+    logs: &Path,
+) -> Vec<(&'static str, Outcome)> {
     let mut running: Option<Vm> = None;
     let mut outcomes = Vec::new();
     for scenario in scenarios {
@@ -383,24 +388,30 @@ fn run_group(bench: &Bench, boot: &Boot, scenarios: &[&Scenario], logs: &Path) -
     outcomes
 }
 
-fn print(scenario: &Scenario, outcome: Outcome) -> Outcome {
+fn print(scenario: &Scenario, outcome: Outcome) -> (&'static str, Outcome) {
     let name = scenario.name;
     match &outcome {
         Outcome::Passed => println!("{name}: ok"),
         Outcome::Failed(why) => println!("{name}: FAILED: {why} (logs: target/vm/{name}/)"),
         Outcome::Skipped(why) => println!("{name}: skipped: {why}"),
     }
-    outcome
+    (name, outcome)
 }
 
-fn summarise(outcomes: &[Outcome]) -> bool {
-    let count = |of: fn(&Outcome) -> bool| outcomes.iter().filter(|outcome| of(outcome)).count();
+fn summarise(outcomes: &[(&str, Outcome)]) -> bool {
+    let count = |of: fn(&Outcome) -> bool| outcomes.iter().filter(|(_, is)| of(is)).count();
     let failed = count(|outcome| matches!(outcome, Outcome::Failed(_)));
     println!(
         "{} passed, {failed} failed, {} skipped",
         count(|outcome| matches!(outcome, Outcome::Passed)),
         count(|outcome| matches!(outcome, Outcome::Skipped(_)))
     );
+    // Once more: of a long log, often the end alone is read.
+    for (name, outcome) in outcomes {
+        if let Outcome::Failed(why) = outcome {
+            println!("{name}: FAILED: {why}");
+        }
+    }
     failed == 0
 }
 
@@ -455,13 +466,14 @@ mod tests {
 
     #[test]
     fn one_failure_is_a_failure() {
+        let passed = || ("one", Outcome::Passed);
         assert!(summarise(&[
-            Outcome::Passed,
-            Outcome::Skipped(String::new())
+            passed(),
+            ("two", Outcome::Skipped(String::new()))
         ]));
         assert!(!summarise(&[
-            Outcome::Passed,
-            Outcome::Failed(String::new())
+            passed(),
+            ("two", Outcome::Failed(String::new()))
         ]));
     }
 }

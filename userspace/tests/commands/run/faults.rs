@@ -2,7 +2,8 @@
 
 //! A fault of the job's: found, kept, and what comes after it. The job itself writes the kernel's log.
 
-use super::{job, Running};
+use super::job;
+use crate::running::Running;
 use crate::status::enforced;
 use crate::support::Tree;
 use rustix::fs::{fcntl_setfl, mknodat, FileType, Mode, OFlags, CWD};
@@ -264,7 +265,7 @@ fn what_somebody_ended_is_not_started_again() {
     assert_eq!([running.line(), running.line()], ["run", "ready"]);
     assert_eq!(running.line(), "ending");
     running.kill("-TERM");
-    assert_eq!((running.line(), running.code()), (String::new(), Some(1)));
+    assert_eq!((running.line(), running.end().1), (String::new(), Some(1)));
 }
 
 #[test]
@@ -272,7 +273,7 @@ fn what_outlives_a_job_that_is_not_started_again_is_left_alone() {
     let tree = logged();
     let script = "(sleep 0.5; echo alive) 2>&- & fault $$; exit 1";
     let mut running = Running::start(faulty(&tree, &[], script));
-    assert_eq!((running.line(), running.code()), ("alive".into(), Some(1)));
+    assert_eq!((running.line(), running.end().1), ("alive".into(), Some(1)));
     assert_eq!(bundles(&tree).len(), 1);
 }
 
