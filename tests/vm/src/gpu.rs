@@ -15,7 +15,7 @@ use std::thread::{self, sleep, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// How long a server may take to begin or to end.
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(60);
 /// Pause between two looks at it.
 const PAUSE: Duration = Duration::from_millis(10);
 

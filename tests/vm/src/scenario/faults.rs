@@ -17,7 +17,7 @@ const LAST_CLIENT: u16 = 0x1ff;
 /// No process has this number at the GPU, nor those that follow.
 const FIRST_PASID: u16 = 0x4000;
 /// How long the driver may take to see an interrupt.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 const PERMISSIONS: [&str; 4] = [
     "not valid",
     "not readable",
@@ -37,6 +37,14 @@ pub(super) fn of_every_client(vm: &mut Vm) -> Result<()> {
     for report in &reports {
         inject(vm, report)?;
     }
+    // The register is free before the driver has printed all that was in it.
+    let printed = format!(
+        "[ $(dmesg | tail -n +{} | grep -cF ' RW: 0x') -ge {} ]",
+        seen + 1,
+        reports.len()
+    );
+    vm.guest
+        .wait_for(PATIENCE, "the driver prints the last fault", &printed)?;
     let log = new_kernel_log(vm, &mut seen)?;
     vm.guest
         .check(&format!("echo {} >{unlimited}", limit.trim()))?;
