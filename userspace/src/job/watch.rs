@@ -11,7 +11,7 @@ use crate::kmsg::{Live, Took};
 use crate::report::printable;
 use crate::sysfs::process::{self, Process};
 use rustix::pipe::{pipe_with, PipeFlags};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,6 +20,9 @@ use std::time::{Duration, Instant};
 
 /// How often the job's processes are looked up, so that one that ended is still known.
 const EVERY: Duration = Duration::from_secs(1);
+/// How long one is remembered that was not the job's and ended: the kernel's line on it is read later, and
+/// a number is not given again so soon.
+const REMEMBERED: Duration = Duration::from_secs(10);
 /// How many of the last lines of the kernel are kept, and how much of the job's standard error.
 const LINES: usize = 500;
 const BYTES: usize = 64 << 10;
@@ -47,8 +50,8 @@ pub struct Seen {
     pub gaps: Vec<String>,
     grouping: Incidents,
     members: BTreeSet<u32>,
-    /// Processes that were not the job's when it was looked last.
-    others: BTreeSet<u32>,
+    /// Processes that were not the job's, and when that was last seen.
+    others: BTreeMap<u32, Instant>,
     group: Option<u32>,
     line: Vec<u8>,
 }
@@ -106,7 +109,7 @@ impl Seen {
     }
 
     fn fault_of(&mut self, pid: u32, message: &str) {
-        if self.others.contains(&pid) || self.faults.len() == KEPT {
+        if self.others.contains_key(&pid) || self.faults.len() == KEPT {
             return;
         }
         let all = process::all();
@@ -115,7 +118,7 @@ impl Seen {
             self.faults.push(printable(message));
             return;
         }
-        self.others.insert(pid);
+        self.others.insert(pid, Instant::now());
         if all.iter().all(|process| process.pid != pid) && self.unknown.len() < KEPT {
             self.unknown.push(printable(message));
         }
@@ -175,8 +178,15 @@ impl Seen {
             let ours: Vec<u32> = ours.map(|process| process.pid).collect();
             self.members.extend(ours);
             if self.members.len() == before {
-                return;
+                break;
             }
+        }
+        let now = Instant::now();
+        for process in all {
+            match self.members.contains(&process.pid) {
+                true => self.others.remove(&process.pid),
+                false => self.others.insert(process.pid, now),
+            };
         }
     }
 
@@ -233,7 +243,8 @@ impl Shared {
     pub(super) fn look(&self) -> (u64, usize) {
         let all = process::all();
         let mut seen = self.seen();
-        seen.others.clear();
+        let remembered = |_: &u32, seen: &mut Instant| seen.elapsed() < REMEMBERED;
+        seen.others.retain(remembered);
         seen.learn(&all);
         let own = all
             .iter()
@@ -346,6 +357,25 @@ mod tests {
         assert!(seen.members.contains(&7));
         seen.learn(&[process(7, 1)]);
         assert!(!seen.members.contains(&7));
+    }
+
+    #[test]
+    fn who_was_another_is_still_when_gone() {
+        let mut seen = seen();
+        let process = |pid, parent| Process {
+            pid,
+            parent,
+            group: pid,
+            resident: 0,
+        };
+        let gone = (1 << 30) - 1;
+        seen.learn(&[process(gone, 1)]);
+        seen.learn(&[]);
+        seen.take_kernel(task(gone).as_bytes());
+        assert_eq!((seen.faults.len(), seen.unknown.len()), (0, 0));
+        seen.learn(&[process(gone, 1 << 30)]);
+        seen.take_kernel(task(gone).as_bytes());
+        assert_eq!((seen.faults.len(), seen.unknown.len()), (1, 0));
     }
 
     #[test]

@@ -163,16 +163,16 @@ fn a_fault_is_answered(vm: &mut Vm) -> Result<()> {
 fn others_faults_are_not_the_jobs(vm: &mut Vm) -> Result<()> {
     let before = bundles(vm)?.len();
     let job = vm.guest.start(&command(
-        "-- sh -c 'touch /run/job; while [ -e /run/job ]; do sleep 0.2; done'",
+        "-- sh -c 'touch /run/started; while [ -e /run/started ]; do sleep 0.2; done'",
     ))?;
     vm.guest
-        .wait_for(PATIENCE, "the job runs", "[ -e /run/job ]")?;
+        .wait_for(PATIENCE, "the job runs", "[ -e /run/started ]")?;
     let other = vm.guest.run(&format!("{PROBE} fault read-only"))?;
     ensure!(
         other.status == ABORTED,
         "the other process had no fault: {other:?}"
     );
-    vm.guest.check("rm /run/job")?;
+    vm.guest.check("rm /run/started")?;
     let output = vm.guest.finish(PATIENCE, &job)?;
     expect(&output, 0, "")?;
     ensure!(
