@@ -6,7 +6,7 @@
 # make fuzz       hostile BTF, ELF and compressed files: CASES of each of four kinds (2.5 million)
 # make bench      how fast the command is, against others on this machine: target/bench/report.json
 #                 and on a kernel log of LOG_MIB (1024): target/bench/faults.json
-# make patches    patches/linux against the source that Debian ships of each kernel line
+# make patches    patches/ against the sources that Debian ships of each kernel line and of ROCm
 # make patches-module  amdgpu of the tested kernel with those patches, into the cache (half an hour)
 # make life       what is long: scenarios of many rounds, installations killed at every step, a thousand
 #                 jobs (over an hour)
@@ -85,6 +85,7 @@ check:
 patches:
 	$(vm)/host.sh
 	patches/linux/check.sh
+	patches/rocm/check.sh
 
 patches-module:
 	$(vm)/host.sh

@@ -20,6 +20,7 @@ for line; do
     [ $code = 0 ] || exit 1
     lock "$kernel.lock" "objects of Linux $line"
     "$vm/enter.sh" "$rootfs" --bind "$kernel:/mnt/line" --bind "$here/$line:/mnt/patches" \
+        --bind "$here/../series.sh:/mnt/series.sh" \
         --bind "$here/check-line.sh:/mnt/check-line.sh" -- sh /mnt/check-line.sh
     checked=$((checked + 1))
 done
