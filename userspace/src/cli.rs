@@ -93,15 +93,17 @@ pub enum Command {
     /// GCVM_CONTEXT1..15_CNTL and MMVM_CONTEXT1..15_CNTL, through debugfs), fragment_size from what
     /// amdgpu tells user space (DEV_INFO, through the render node), mtype_cc from the kernel's list of
     /// kprobes, and with --probe from a page table. amdgpu's options are shown, and confirm nothing:
-    /// they are what it was asked for. What cannot be read is said, with the reason.
+    /// they are what it was asked for. What cannot be read is said, with the reason. An amdgpu that has
+    /// the policy itself (gmc_v10_*) is held against the same sources, but for the kprobes, which it
+    /// does not use: what it does with mtype_cc only --probe shows.
     ///
     /// Root sees most. Nothing is changed, but that for the moment of reading registers the graphics
     /// block is kept from being switched off (GFXOFF). A GPU that sleeps is not woken.
     ///
     /// Exit codes: 0 every policy is confirmed by at least one other source, and contradicted by none
     /// (one that a parameter leaves to amdgpu needs no confirmation); 1 an error; 2 contradicted, or
-    /// rmcp itself does not say "enforced"; 3 there is no RDNA1/RDNA2 GPU; 4 nothing contradicts, but
-    /// nothing confirms some policy either.
+    /// who keeps the policy does not say "enforced"; 3 there is no RDNA1/RDNA2 GPU; 4 nothing
+    /// contradicts, but nothing confirms some policy either.
     Verify(Verify),
     /// Read page faults, timeouts and resets of AMD GPUs out of a log, and explain them
     ///

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 
-//! `rmcp-kctl verify`: each policy held against sources other than rmcp's own word: the GPU's
-//! registers, what user space is told, the kernel's list of kprobes and, when asked for, a page
-//! table. What could not be read is said, with the reason, and confirms nothing.
+//! `rmcp-kctl verify`: each policy held against sources other than the word of rmcp, or of an amdgpu
+//! that has the policy itself: the GPU's registers, what user space is told, the kernel's list of
+//! kprobes, on which only rmcp rests, and, when asked for, a page table. What could not be read is
+//! said, with the reason, and confirms nothing.
 
 use super::not_loaded::NotLoaded;
 use super::Exit;
@@ -17,7 +18,7 @@ use crate::report::{paragraph, printable, Line, Terminal, Tone};
 use crate::root::Root;
 use crate::sysfs::amdgpu::{self, Amdgpu};
 use crate::sysfs::pci;
-use crate::sysfs::rmcp::{self, Guard, Module};
+use crate::sysfs::rmcp::{self, Guard, Keepers, Module};
 use anyhow::{anyhow, Context, Result};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -41,7 +42,7 @@ enum Verdict {
     Confirmed,
     /// None contradicts, but nothing confirms some policy.
     Unconfirmed,
-    /// A source contradicts, or rmcp itself does not say "enforced".
+    /// A source contradicts, or who keeps the policy does not say "enforced".
     NotInEffect,
 }
 
@@ -72,8 +73,10 @@ struct Gpu {
     pci_id: String,
     title: String,
     verdict: Verdict,
-    /// What rmcp itself says.
-    rmcp: String,
+    /// Who keeps the policy: rmcp, or an amdgpu that has it itself.
+    keeper: &'static str,
+    /// What that one says.
+    said: String,
     policies: Vec<Policy>,
 }
 
@@ -162,22 +165,22 @@ pub fn run(root: &Root, terminal: &Terminal, args: &cli::Verify) -> Result<Exit>
 
 impl Verification {
     fn make(root: &Root, probe: bool) -> Result<Self> {
-        let module = rmcp::module(root)?;
+        let keepers = Keepers::read(root)?;
         let amdgpu = amdgpu::read(root)?;
         let running = kernel::running(root)?;
-        let loaded = module
-            .as_ref()
+        let loaded = keepers
+            .module()
             .ok_or_else(|| NotLoaded::why(root, running.as_deref()));
         let mut gpus = Vec::new();
         for found in rmcp::gpus(root)? {
-            let guard = rmcp::guard(root, &found.bdf)?;
+            let guard = keepers.guard(root, &found.bdf)?;
             let sources = Sources { root, gpu: &found };
             let guard = guard.as_ref();
             let gpu = if guard.is_none() && found.covered() == Some(false) {
                 Gpu::left_alone(&found)
             } else {
-                let policies = policies(&sources, probe, module.as_ref(), amdgpu.as_ref())?;
-                Gpu::judge(&found, policies, guard, loaded.as_ref())
+                let policies = policies(&sources, probe, &keepers, amdgpu.as_ref())?;
+                Gpu::judge(&found, policies, guard, (keepers.name(), loaded.as_ref()))
             };
             gpus.push(gpu);
         }
@@ -186,13 +189,14 @@ impl Verification {
         Ok(Self {
             verdict,
             exit_code: verdict.exit().code(),
-            summary: summary(verdict, &gpus),
+            summary: summary(verdict, &gpus, &keepers),
             gpus,
         })
     }
 
     fn lines(&self) -> Vec<Line> {
-        let mut lines = vec![Line::new(self.verdict.words().0, &self.summary)];
+        let tone = self.verdict.words().0;
+        let mut lines = paragraph(Line::default(), tone, &self.summary);
         for gpu in &self.gpus {
             gpu.add(&mut lines);
         }
@@ -200,16 +204,20 @@ impl Verification {
     }
 }
 
-fn summary(verdict: Verdict, gpus: &[Gpu]) -> String {
+fn summary(verdict: Verdict, gpus: &[Gpu], keepers: &Keepers) -> String {
     if verdict == Verdict::NoGpu {
         return gpu::NONE_FOUND.to_owned();
     }
     let count = |of: fn(Verdict) -> bool| gpus.iter().filter(|gpu| of(gpu.verdict)).count();
     format!(
-        "{}: {} of {} RDNA1/RDNA2 GPUs are confirmed by other sources than rmcp",
+        "{}: {} of {} RDNA1/RDNA2 GPUs are confirmed by other sources than {}",
         verdict.words().1,
         count(|verdict| verdict == Verdict::Confirmed),
-        count(|verdict| verdict != Verdict::NoGpu)
+        count(|verdict| verdict != Verdict::NoGpu),
+        match keepers.amdgpu {
+            Some(_) => "amdgpu's gmc_v10_policy/",
+            None => "rmcp",
+        }
     )
 }
 
@@ -220,7 +228,8 @@ impl Gpu {
             pci_id: found.pci_id.clone(),
             title: gpu::title(found.gc_version, &found.pci_id),
             verdict: Verdict::NoGpu,
-            rmcp: "leaves it alone: it is not GC 10.1.x or 10.3.x".to_owned(),
+            keeper: "rmcp",
+            said: "leaves it alone: it is not GC 10.1.x or 10.3.x".to_owned(),
             policies: Vec::new(),
         }
     }
@@ -229,7 +238,7 @@ impl Gpu {
         found: &pci::Gpu,
         policies: Vec<Policy>,
         guard: Option<&Guard>,
-        module: Result<&&Module, &NotLoaded>,
+        (keeper, module): (&'static str, Result<&&Module, &NotLoaded>),
     ) -> Self {
         let mut outcomes = policies.iter().map(|policy| policy.outcome);
         let contradicted = outcomes
@@ -247,7 +256,8 @@ impl Gpu {
                 (true, false, true) => Verdict::Unconfirmed,
                 (false, _, _) | (_, true, _) => Verdict::NotInEffect,
             },
-            rmcp: match (module, guard) {
+            keeper,
+            said: match (module, guard) {
                 (_, Some(guard)) if said && contradicted => format!(
                     "says {}, which another source contradicts: reboot, and if it stays so, report this",
                     guard.state
@@ -268,8 +278,8 @@ impl Gpu {
         lines.push(Line::default());
         let title = printable(&self.title);
         lines.push(Line::new(tone, &format!("{}  {title}  {word}", self.bdf)));
-        let rmcp = format!("rmcp {}", self.rmcp);
-        lines.extend(paragraph(Line::plain("  "), Tone::Plain, &rmcp));
+        let said = format!("{} {}", self.keeper, self.said);
+        lines.extend(paragraph(Line::plain("  "), Tone::Plain, &said));
         for policy in &self.policies {
             policy.add(lines);
         }
@@ -317,12 +327,12 @@ impl Policy {
 fn policies(
     sources: &Sources<'_>,
     probe: bool,
-    module: Option<&Module>,
+    keepers: &Keepers,
     amdgpu: Option<&Amdgpu>,
 ) -> Result<Vec<Policy>> {
-    let noretry = Wanted::of(&policy::NORETRY, module)?;
-    let fragment_size = Wanted::of(&policy::FRAGMENT_SIZE, module)?;
-    let mtype_cc = Wanted::of(&policy::MTYPE_CC, module)?;
+    let noretry = Wanted::of(&policy::NORETRY, keepers)?;
+    let fragment_size = Wanted::of(&policy::FRAGMENT_SIZE, keepers)?;
+    let mtype_cc = Wanted::of(&policy::MTYPE_CC, keepers)?;
     let pinned = |wanted: &Wanted| (wanted.value != policy::LEAVE).then_some(wanted.value);
     let mtype = match MtypeCc::from_value(mtype_cc.value) {
         MtypeCc::Nc => Some(Mtype::NC),
@@ -343,6 +353,12 @@ fn policies(
         amdgpu.and_then(|amdgpu| amdgpu.vm_fragment_size.as_ref()),
     );
     let hub = |hub| sources.contexts(hub, pinned(&noretry));
+    let page_table = Check::new("page table", mapping);
+    let mapped = match keepers.amdgpu {
+        // It needs no kprobe.
+        Some(_) => vec![page_table],
+        None => vec![Check::new("kprobes", sources.kprobe(mtype)), page_table],
+    };
     Ok(vec![
         Policy::new(
             &noretry,
@@ -361,14 +377,7 @@ fn policies(
                 Check::new("DEV_INFO", sources.fragment_size(pinned(&fragment_size))),
             ],
         ),
-        Policy::new(
-            &mtype_cc,
-            mtype.is_none(),
-            vec![
-                Check::new("kprobes", sources.kprobe(mtype)),
-                Check::new("page table", mapping),
-            ],
-        ),
+        Policy::new(&mtype_cc, mtype.is_none(), mapped),
     ])
 }
 
@@ -380,17 +389,17 @@ struct Wanted {
 }
 
 impl Wanted {
-    /// By the loaded module, or else by default.
-    fn of(param: &'static Param, module: Option<&Module>) -> Result<Self> {
-        let name = param.name;
-        let Some(module) = module else {
+    /// By the loaded module that keeps the policy, or else by default.
+    fn of(param: &'static Param, keepers: &Keepers) -> Result<Self> {
+        let (name, keeper) = (param.name, keepers.name());
+        let Some(module) = keepers.module() else {
             let value = param.default();
             let word = param.word(value).to_owned();
             return Ok(Self { name, value, word });
         };
         let word = module.parameters.get(name).cloned();
-        let word = word.with_context(|| format!("the loaded rmcp has no parameter {name}"))?;
-        let range = || format!("the loaded rmcp has {name}={word}: not {}", param.range);
+        let word = word.with_context(|| format!("the loaded {keeper} has no parameter {name}"))?;
+        let range = || format!("the loaded {keeper} has {name}={word}: not {}", param.range);
         let value = param.parse(&word).with_context(range)?;
         Ok(Self { name, value, word })
     }

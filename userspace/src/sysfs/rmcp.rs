@@ -80,12 +80,57 @@ pub fn gpus(root: &Root) -> io::Result<Vec<pci::Gpu>> {
     Ok(gpus)
 }
 
+/// The loaded modules that can keep the policy.
+#[derive(Debug)]
+pub struct Keepers {
+    /// rmcp.
+    pub rmcp: Option<Module>,
+    /// An amdgpu that has the policy itself. rmcp stands by then.
+    pub amdgpu: Option<Module>,
+}
+
+impl Keepers {
+    /// Looks for both.
+    ///
+    /// # Errors
+    ///
+    /// When a file in sysfs exists but cannot be read.
+    pub fn read(root: &Root) -> Result<Self> {
+        Ok(Self {
+            rmcp: module(root)?,
+            amdgpu: driver(root)?,
+        })
+    }
+
+    /// The one that keeps it.
+    pub fn module(&self) -> Option<&Module> {
+        self.amdgpu.as_ref().or(self.rmcp.as_ref())
+    }
+
+    /// The name of the one that keeps it, or would.
+    pub fn name(&self) -> &'static str {
+        match self.amdgpu {
+            Some(_) => "amdgpu",
+            None => "rmcp",
+        }
+    }
+
+    /// What that one says of the GPU at `bdf`; `None` when it does not know it.
+    ///
+    /// # Errors
+    ///
+    /// When a file of its directory is missing, unreadable or not of the documented form.
+    pub fn guard(&self, root: &Root, bdf: &str) -> Result<Option<Guard>> {
+        let directory = match self.amdgpu {
+            Some(_) => "gmc_v10_policy",
+            None => "rmcp",
+        };
+        guard_in(root, bdf, directory)
+    }
+}
+
 /// The loaded module, or `None`.
-///
-/// # Errors
-///
-/// When a file in sysfs exists but cannot be read.
-pub fn module(root: &Root) -> Result<Option<Module>> {
+fn module(root: &Root) -> Result<Option<Module>> {
     const MODULE: &str = "/sys/module/rmcp";
     if !root.exists(MODULE) {
         return Ok(None);
@@ -100,11 +145,7 @@ pub fn module(root: &Root) -> Result<Option<Module>> {
 }
 
 /// The module that an amdgpu with the policy in itself is: only its parameters. `None` for any other.
-///
-/// # Errors
-///
-/// When a file in sysfs exists but cannot be read.
-pub fn driver(root: &Root) -> Result<Option<Module>> {
+fn driver(root: &Root) -> Result<Option<Module>> {
     let parameters = parameters(root, "/sys/module/amdgpu/parameters/gmc_v10_")?;
     Ok((!parameters.is_empty()).then_some(Module {
         version: None,
@@ -123,24 +164,6 @@ fn parameters(root: &Root, prefix: &str) -> Result<BTreeMap<&'static str, String
         }
     }
     Ok(parameters)
-}
-
-/// What the module says of the GPU at `bdf`; `None` when it has not adopted it.
-///
-/// # Errors
-///
-/// When a file of its directory is missing, unreadable or not of the documented form.
-pub fn guard(root: &Root, bdf: &str) -> Result<Option<Guard>> {
-    guard_in(root, bdf, "rmcp")
-}
-
-/// What an amdgpu with the policy in itself says of the GPU.
-///
-/// # Errors
-///
-/// As [`guard`].
-pub fn driver_guard(root: &Root, bdf: &str) -> Result<Option<Guard>> {
-    guard_in(root, bdf, "gmc_v10_policy")
 }
 
 fn guard_in(root: &Root, bdf: &str, name: &str) -> Result<Option<Guard>> {

@@ -377,6 +377,44 @@ fn the_module() {
 }
 
 #[test]
+fn beside_an_amdgpu_that_has_the_policy_itself_rmcp_is_not_missed() {
+    let tree = healthy();
+    tree.patched_amdgpu(BDF).rmcp("report-only", "it stands by");
+    fs::remove_dir_all(tree.path(&format!("/sys/bus/pci/devices/{BDF}/rmcp"))).unwrap();
+    assert_finds(
+        &tree,
+        "module",
+        "good",
+        "itself; rmcp is beside it: it stands by",
+    );
+    assert_finds(&tree, "gpu", "good", "0000:01:00.0 Navi10: enforced");
+    assert_exit(&tree, 0);
+
+    // Nor where it cannot be: of a kernel without Rust.
+    fs::remove_dir_all(tree.path("/sys/module/rmcp")).unwrap();
+    tree.remove(&format!("/lib/modules/{RELEASE}/updates/dkms/rmcp.ko"))
+        .remove("/etc/modprobe.d/rmcp.conf");
+    assert_finds(&tree, "module", "good", "need not be");
+    assert_finds(&tree, "dkms", "note", "no rmcp");
+    assert_finds(&tree, "load-order", "note", "which has the policy itself");
+    let config = format!("/lib/modules/{RELEASE}/build/.config");
+    tree.write(&config, "CONFIG_RUST=n");
+    assert_finds(&tree, "kernel", "note", "cannot have rmcp");
+    assert_exit(&tree, 0);
+
+    // What it says is believed no more than rmcp.
+    let own = format!("/sys/bus/pci/devices/{BDF}/gmc_v10_policy");
+    tree.write(&format!("{own}/noretry"), "0");
+    assert_finds(
+        &tree,
+        "gpu",
+        "error",
+        "amdgpu says that it is in force, but",
+    );
+    assert_exit(&tree, 2);
+}
+
+#[test]
 fn gpus() {
     let tree = healthy();
     assert_finds(&tree, "gpu", "good", "0000:01:00.0 Navi10: enforced");

@@ -5,6 +5,7 @@
 use crate::schema;
 use crate::support::{Outcome, Tree};
 use rmcp_kctl::conf::{self, Section};
+use std::fs;
 
 pub(crate) const BDF: &str = "0000:01:00.0";
 
@@ -94,6 +95,10 @@ fn an_amdgpu_that_has_the_policy_itself_is_believed_on_its_live_values() {
     tree.write(&format!("{own}/noretry"), "1")
         .write(&format!("{own}/state"), "report-only");
     assert_eq!(status(&tree).code, 2, "it does not say that it enforces");
+    fs::remove_dir_all(tree.path(&own)).unwrap();
+    let seen = status(&tree);
+    assert_eq!(seen.code, 2, "it says nothing of the GPU");
+    assert!(seen.out.contains("'dmesg | grep amdgpu'"), "{}", seen.out);
 }
 
 #[test]

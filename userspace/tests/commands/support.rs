@@ -261,10 +261,15 @@ impl Tree {
     /// An amdgpu that has the policy itself, with default parameters, and has enforced it.
     pub(crate) fn patched_amdgpu(&self, bdf: &str) -> &Self {
         for param in rmcp_kctl::policy::PARAMS {
-            let file = format!("/sys/module/amdgpu/parameters/gmc_v10_{}", param.name);
-            self.write(&file, param.word(param.default()));
+            self.driver_parameter(param.name, param.word(param.default()));
         }
         self.published(bdf, "gmc_v10_policy")
+    }
+
+    /// A parameter of such an amdgpu.
+    pub(crate) fn driver_parameter(&self, name: &str, value: &str) -> &Self {
+        let file = format!("/sys/module/amdgpu/parameters/gmc_v10_{name}");
+        self.write(&file, value)
     }
 
     pub(crate) fn guard(&self, bdf: &str, name: &str, value: &str) -> &Self {

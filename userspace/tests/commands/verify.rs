@@ -464,6 +464,50 @@ fn rmcps_own_word_counts_where_it_is_not_enforced() {
 }
 
 #[test]
+fn an_amdgpu_that_has_the_policy_itself_is_held_against_the_same_sources() {
+    let tree = Tree::new();
+    tree.amdgpu("0", "-1")
+        .write(&format!("{KPROBES}/list"), "")
+        .patched_amdgpu(BDF)
+        .driver_parameter("fragment_size", "-1");
+    programmed(&tree, BDF, NO_RETRY);
+    fs::remove_dir_all(tree.path(&format!("/sys/bus/pci/devices/{BDF}/rmcp"))).unwrap();
+
+    // That nobody probes it says nothing of what it does with a request for CC.
+    let seen = verify(&tree);
+    assert_eq!(seen.code, 4, "{seen:?}");
+    let said = "amdgpu says enforced: written before";
+    assert!(seen.out.contains(said), "{seen:?}");
+    assert!(!seen.out.contains("kprobe"), "{seen:?}");
+    assert_check(&tree, "noretry", "GCVM registers", "confirmed", "");
+    assert_check(&tree, "mtype_cc", "page table", "not-read", "--probe");
+    let json = tree.run(&["verify", "--json"]).json();
+    assert_eq!(json["gpus"][0]["keeper"], "amdgpu");
+
+    // rmcp beside it stands by, and its parameters are not those that count.
+    tree.rmcp("report-only", "stands by")
+        .parameter("noretry", "0");
+    assert_eq!(verify(&tree).code, 4);
+
+    tree.driver_parameter("mtype_cc", "report");
+    let seen = verify(&tree);
+    assert_eq!(seen.code, 0, "{seen:?}");
+    tree.registers(BDF, contexts(MMVM, RETRY));
+    let seen = verify(&tree);
+    assert_eq!(seen.code, 2, "{seen:?}");
+    assert!(
+        seen.out.contains("amdgpu says enforced, which another"),
+        "{seen:?}"
+    );
+    tree.driver_parameter("noretry", "7");
+    let seen = tree.run(&["verify"]);
+    assert!(
+        seen.code == 1 && seen.err.contains("amdgpu has noretry=7"),
+        "{seen:?}"
+    );
+}
+
+#[test]
 fn each_gpu_has_registers_of_its_own() {
     let tree = confirmed();
     programmed(&tree, SECOND, NO_RETRY);

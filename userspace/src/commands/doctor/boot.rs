@@ -26,6 +26,9 @@ pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
     let LoadOrder { file, obstacle } = modprobe::load_order(patient.root, conf::FILE);
     let mut findings = vec![match &file {
         Some(file) => SOFTDEP.good(format!("{file} loads rmcp before amdgpu")),
+        None if patient.amdgpu_keeps_it() => {
+            SOFTDEP.note("nothing loads rmcp before amdgpu, which has the policy itself")
+        }
         None if !patient.concerned() || conf::holds(patient.root, Section::ParamsOnly) => {
             SOFTDEP.note("nothing loads rmcp before amdgpu")
         }

@@ -9,8 +9,10 @@ use crate::gpu::NONE_FOUND;
 
 const GPU: Check = Check {
     name: "gpu",
-    why: "the policy is in force on a GPU only when rmcp wrote it before amdgpu used it",
-    source: "/sys/bus/pci/devices/*/rmcp; 'rmcp-kctl status' has each value",
+    why: "the policy is in force on a GPU only when it was written before amdgpu used it",
+    source:
+        "/sys/bus/pci/devices/*/rmcp, or gmc_v10_policy of an amdgpu that has the policy itself; \
+             'rmcp-kctl status' has each value",
 };
 
 pub(super) fn examine(patient: &Patient) -> Vec<Finding> {

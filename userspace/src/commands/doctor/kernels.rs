@@ -40,11 +40,12 @@ pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
 fn one(patient: &Patient, release: &str) -> Vec<Finding> {
     let root = patient.root;
     let running = patient.is_running(release);
+    let needed = patient.needs_rmcp(release);
     let name = patient.name_of(release);
     let state = dkms::state(root, release);
     let dkms = match state {
         dkms::State::Installed => DKMS.good(format!("{name}: {state}")),
-        _ if !patient.concerned() => DKMS.note(format!("{name}: {state}")),
+        _ if !needed => DKMS.note(format!("{name}: {state}")),
         _ => DKMS.warning(format!("{name}: {state}")),
     };
     match Requirements::check(root, release, None) {
@@ -55,7 +56,7 @@ fn one(patient: &Patient, release: &str) -> Vec<Finding> {
         }
         Err(obstacle @ Obstacle::KernelCannot(_)) => {
             let found = format!("{name} cannot have rmcp: {obstacle}");
-            return vec![if running && patient.concerned() {
+            return vec![if running && needed {
                 KERNEL.error(found).mend(ANOTHER_KERNEL)
             } else {
                 KERNEL.note(found)
@@ -64,7 +65,7 @@ fn one(patient: &Patient, release: &str) -> Vec<Finding> {
         Err(Obstacle::Missing(missing)) => {
             let lacks = |missing: &Missing| {
                 let found = format!("{name}: {}", missing.what());
-                if patient.concerned() {
+                if needed {
                     KERNEL.warning(found).mend(missing.remedy())
                 } else {
                     KERNEL.note(found)
@@ -83,7 +84,7 @@ fn one(patient: &Patient, release: &str) -> Vec<Finding> {
             ))),
             Err(obstacle) if state == dkms::State::Installed => findings
                 .push(TOOLS.note(format!("{name}: {obstacle}; the module is built already"))),
-            Err(obstacle) if !patient.concerned() => {
+            Err(obstacle) if !needed => {
                 findings.push(TOOLS.note(format!("{name}: {obstacle}")));
             }
             Err(Obstacle::Missing(missing)) => {
@@ -97,7 +98,7 @@ fn one(patient: &Patient, release: &str) -> Vec<Finding> {
             }
         }
     }
-    let mended = state == dkms::State::Installed || !patient.concerned();
+    let mended = state == dkms::State::Installed || !needed;
     findings.push(if mended {
         dkms
     } else {

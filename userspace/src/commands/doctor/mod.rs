@@ -28,7 +28,7 @@ use crate::policy::Chip;
 use crate::report::Terminal;
 use crate::root::Root;
 use crate::sysfs::pci::Gpu;
-use crate::sysfs::rmcp;
+use crate::sysfs::rmcp::{self, Keepers};
 use anyhow::Result;
 use finding::{Finding, Outcome};
 use serde::Serialize;
@@ -49,6 +49,8 @@ struct Patient<'a> {
     running: Option<String>,
     gpus: Vec<Gpu>,
     gpus_unread: Option<String>,
+    /// What may keep the policy; or why that is not known.
+    keepers: Result<Keepers, String>,
     /// Whose devices and files are looked at; or why nobody's are.
     user: Result<User, String>,
 }
@@ -135,6 +137,7 @@ impl<'a> Patient<'a> {
             running: kernel::running(root).ok().flatten(),
             gpus,
             gpus_unread,
+            keepers: Keepers::read(root).map_err(|error| format!("{error:#}")),
             user,
         })
     }
@@ -149,6 +152,17 @@ impl<'a> Patient<'a> {
     /// Whether there is a GPU that rmcp guards, or may guard.
     fn concerned(&self) -> bool {
         self.gpus.iter().any(|gpu| gpu.covered() != Some(false))
+    }
+
+    /// Whether the running amdgpu has the policy itself, so that nobody needs rmcp beside it.
+    fn amdgpu_keeps_it(&self) -> bool {
+        let keepers = self.keepers.as_ref();
+        keepers.is_ok_and(|keepers| keepers.amdgpu.is_some())
+    }
+
+    /// Whether rmcp is needed on a kernel.
+    fn needs_rmcp(&self, release: &str) -> bool {
+        self.concerned() && !(self.is_running(release) && self.amdgpu_keeps_it())
     }
 
     /// Why a check that asks for such a GPU is skipped.

@@ -7,7 +7,7 @@ use super::kernels::ANOTHER_KERNEL;
 use super::Patient;
 use crate::commands::not_loaded::NotLoaded;
 use crate::policy::State;
-use crate::sysfs::rmcp;
+use crate::sysfs::rmcp::{Keepers, Module};
 
 const MODULE: Check = Check {
     name: "module",
@@ -16,10 +16,16 @@ const MODULE: Check = Check {
 };
 
 pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
-    let module = match rmcp::module(patient.root) {
-        Ok(Some(module)) => module,
-        Ok(None) => return vec![not_loaded(patient)],
-        Err(error) => return vec![MODULE.skipped(format!("{error:#}"))],
+    let module = match &patient.keepers {
+        Ok(Keepers {
+            amdgpu: Some(_),
+            rmcp,
+        }) => return vec![not_needed(rmcp.as_ref())],
+        Ok(Keepers { rmcp: None, .. }) => return vec![not_loaded(patient)],
+        Ok(Keepers {
+            rmcp: Some(module), ..
+        }) => module,
+        Err(why) => return vec![MODULE.skipped(why.clone())],
     };
     let reason = module.reason.as_deref().unwrap_or("no reason given");
     let is = |state: State| module.state.as_deref() == Some(state.as_str());
@@ -37,6 +43,18 @@ pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
     } else {
         MODULE.skipped("rmcp is loaded but does not say its state")
     }]
+}
+
+/// Where amdgpu has the policy itself, rmcp guards nothing, and whatever it is, is well.
+fn not_needed(rmcp: Option<&Module>) -> Finding {
+    let rmcp = match rmcp {
+        Some(rmcp) => format!(
+            "rmcp is beside it: {}",
+            rmcp.reason.as_deref().unwrap_or("no reason given")
+        ),
+        None => "rmcp is not loaded, and need not be".to_owned(),
+    };
+    MODULE.good(format!("amdgpu has the policy itself; {rmcp}"))
 }
 
 fn not_loaded(patient: &Patient) -> Finding {

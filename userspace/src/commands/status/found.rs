@@ -15,7 +15,7 @@ use crate::modprobe;
 use crate::policy::{self, Param, State};
 use crate::root::Root;
 use crate::sysfs::amdgpu::Amdgpu;
-use crate::sysfs::rmcp::{Guard, Module};
+use crate::sysfs::rmcp::{Guard, Keepers, Module};
 use crate::sysfs::{amdgpu, pci, rmcp};
 use anyhow::Result;
 use serde::Serialize;
@@ -123,23 +123,18 @@ impl Status {
     ///
     /// When something in /sys exists but cannot be read or is not of the documented form.
     pub fn read(root: &Root) -> Result<Self> {
-        let module = rmcp::module(root)?;
+        let keepers = Keepers::read(root)?;
         let amdgpu = amdgpu::read(root)?;
         let running = kernel::running(root)?;
         let order = modprobe::load_order(root, conf::FILE);
-        // Where amdgpu has the policy itself, rmcp stands by.
-        let driver = rmcp::driver(root)?;
-        let loaded = driver
-            .as_ref()
-            .or(module.as_ref())
+        let loaded = keepers
+            .module()
             .ok_or_else(|| NotLoaded::why(root, running.as_deref()));
         let mut gpus = Vec::new();
         for found in rmcp::gpus(root)? {
-            let guard = match driver {
-                Some(_) => rmcp::driver_guard(root, &found.bdf)?,
-                None => rmcp::guard(root, &found.bdf)?,
-            };
-            gpus.push(Gpu::judge(found, guard, loaded.as_ref(), amdgpu.as_ref()));
+            let guard = keepers.guard(root, &found.bdf)?;
+            let keeper = (keepers.name(), loaded.as_ref());
+            gpus.push(Gpu::judge(found, guard, keeper, amdgpu.as_ref()));
         }
         let verdict = overall(&gpus);
         Ok(Self {
@@ -160,9 +155,9 @@ impl Status {
                 params_only: conf::holds(root, Section::ParamsOnly),
             },
             interruption: Past::read(root).interruption(),
-            module,
+            module: keepers.rmcp,
             amdgpu,
-            driver_policy: driver.map(|driver| driver.parameters),
+            driver_policy: keepers.amdgpu.map(|driver| driver.parameters),
             gpus,
         })
     }
@@ -198,7 +193,7 @@ impl Gpu {
     fn judge(
         found: pci::Gpu,
         guard: Option<Guard>,
-        module: Result<&&Module, &NotLoaded>,
+        (keeper, module): (&str, Result<&&Module, &NotLoaded>),
         amdgpu: Option<&Amdgpu>,
     ) -> Self {
         let gc_version = found.gc_version;
@@ -219,12 +214,11 @@ impl Gpu {
         Self {
             reason: match &guard {
                 _ if covered == Some(false) => NOT_COVERED.to_owned(),
-                Some(_) if said && !enforced => {
-                    "rmcp says that it is in force, but a live value is not the wanted one: report this"
-                        .to_owned()
-                }
+                Some(_) if said && !enforced => format!(
+                    "{keeper} says that it is in force, but a live value is not the wanted one: report this"
+                ),
                 Some(guard) => guard.reason.clone(),
-                None => not_adopted(&found, module),
+                None => not_adopted(&found, keeper, module),
             },
             asleep: found.asleep,
             bdf: found.bdf,
@@ -244,8 +238,8 @@ impl Gpu {
 /// Why rmcp leaves a GPU alone.
 const NOT_COVERED: &str = "not GC 10.1.x or 10.3.x: rmcp leaves it alone";
 
-/// Why rmcp says nothing of a GPU, with what to do.
-fn not_adopted(found: &pci::Gpu, module: Result<&&Module, &NotLoaded>) -> String {
+/// Why nothing is said of a GPU, with what to do.
+fn not_adopted(found: &pci::Gpu, keeper: &str, module: Result<&&Module, &NotLoaded>) -> String {
     match (module, found.driver.as_deref()) {
         (Err(why), _) => format!("rmcp is not loaded: {}", why.todo()),
         (Ok(module), _) if module.state.as_deref() == Some(State::Refused.as_str()) => {
@@ -253,7 +247,7 @@ fn not_adopted(found: &pci::Gpu, module: Result<&&Module, &NotLoaded>) -> String
             format!("rmcp refused: {}", reason.unwrap_or("no reason given"))
         }
         (Ok(_), Some("amdgpu")) => {
-            "rmcp is loaded but has not adopted this GPU: see 'dmesg | grep rmcp'".to_owned()
+            format!("{keeper} is loaded but has not adopted this GPU: see 'dmesg | grep {keeper}'")
         }
         (Ok(_), Some(other)) => format!("driven by {other}, not by amdgpu"),
         (Ok(_), None) => "no driver is bound to it".to_owned(),
