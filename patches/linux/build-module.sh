@@ -20,7 +20,11 @@ if [ ! -d drivers ]; then
 fi
 # Its trace points name their header by its way from include/trace/ of the kernel's source.
 mkdir -p include/trace
+# A module that was linked and then interrupted would be left without BTF.
+rm -f $amdgpu/amdgpu.ko
 make --silent -C "/lib/modules/$kernel/build" M="/mnt/build/$amdgpu" \
     KCFLAGS=-I/mnt/build/include/trace modules
+readelf --section-headers --wide $amdgpu/amdgpu.ko | grep -q ' \.BTF ' ||
+    { echo "amdgpu.ko has no BTF, by which rmcp would know it" >&2; exit 1; }
 objcopy --strip-debug $amdgpu/amdgpu.ko amdgpu.ko
 zstd --quiet --rm amdgpu.ko
