@@ -13,9 +13,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// How long a command may take when nothing else is said. Guests are slow without KVM.
-const COMMAND: Duration = Duration::from_secs(180);
+const COMMAND: Duration = Duration::from_secs(660);
 /// How long the agent may take for one answer.
-const ANSWER: Duration = Duration::from_secs(60);
+const ANSWER: Duration = Duration::from_secs(180);
 /// How long the agent gets to answer a greeting before it is greeted again.
 const GREETING: Duration = Duration::from_secs(1);
 /// Pause between two looks at something that is not there yet.
@@ -90,7 +90,7 @@ impl Guest {
             }
             other => bail!("the guest's systemd says {other:?}, expected was \"running\""),
         }
-        self.check("udevadm settle --timeout=150")?;
+        self.check("udevadm settle --timeout=600")?;
         Ok(())
     }
 

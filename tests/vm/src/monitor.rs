@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How long QEMU may take for one answer.
-const ANSWER: Duration = Duration::from_secs(60);
+const ANSWER: Duration = Duration::from_secs(180);
 
 /// A connection to QEMU's monitor.
 #[derive(Debug)]

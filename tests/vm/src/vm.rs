@@ -23,12 +23,12 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long a guest may take to boot. It takes about 25 s on two cores without KVM.
-const BOOT: Duration = Duration::from_secs(300);
+const BOOT: Duration = Duration::from_secs(900);
 /// How long amdgpu may take from then on; loading it takes about 12 s without KVM.
-const DRIVER: Duration = Duration::from_secs(180);
+const DRIVER: Duration = Duration::from_secs(600);
 
 /// How long a guest may take to fall asleep or to wake up.
-const SLEEP: Duration = Duration::from_secs(60);
+const SLEEP: Duration = Duration::from_secs(180);
 
 /// What amdgpu needs to bring the emulated GPU up, and the setting that rmcp stands against:
 /// retry of faulting accesses.

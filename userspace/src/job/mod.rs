@@ -5,7 +5,7 @@
 //! it.
 //!
 //! A process of the job whose parent ends gets this one as its parent, and is reaped by it. One that
-//! outlives the job is left alone: when this process ends, it is init's.
+//! outlives the last job is left alone: when this process ends, it is init's.
 
 mod faults;
 mod output;
@@ -19,12 +19,14 @@ pub use signals::{thread, Signals};
 pub use terminal::Terminal;
 pub use watch::Seen;
 
+use crate::sysfs::process;
 use anyhow::{Context, Result};
 use rustix::process::{
-    getpid, kill_current_process_group, kill_process_group, set_child_subreaper,
+    getpid, kill_current_process_group, kill_process, kill_process_group, set_child_subreaper,
     test_kill_process_group, wait, Pid, Signal, WaitOptions,
 };
 use signal_hook::consts::{SIGCHLD, SIGCONT, SIGTTIN, SIGTTOU};
+use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -69,7 +71,8 @@ pub struct Job {
     /// That of the first process, and the number of the group.
     pid: Pid,
     terminal: Option<Terminal>,
-    stopped: bool,
+    /// What this process had started before, or had from the program that it was before.
+    elder: BTreeSet<u32>,
 }
 
 impl Job {
@@ -80,11 +83,15 @@ impl Job {
     /// As the system has it: that there is no such program, for one.
     pub fn start(command: &mut Command, _caught: &Signals) -> io::Result<Self> {
         set_child_subreaper(Some(getpid()))?;
+        let elder = process::descendants()
+            .iter()
+            .map(|process| process.pid)
+            .collect();
         let child = command.process_group(0).spawn()?;
         let job = Self {
             pid: Pid::from_child(&child),
-            terminal: Terminal::controlling(),
-            stopped: false,
+            terminal: Terminal::controlling().filter(|_| !signals::in_the_background()),
+            elder,
         };
         job.give_terminal();
         Ok(job)
@@ -119,21 +126,35 @@ impl Job {
         }
     }
 
-    /// Ends what is left of the group: it may hold the GPU that is needed again.
+    /// Ends what is left of the group, and what left it for a group or session of its own: it may hold
+    /// the GPU that is needed again.
     pub fn end_rest(&mut self) {
         for signal in [Signal::TERM, Signal::KILL] {
-            self.signal(signal);
             // A stopped process would never learn of it.
-            self.signal(Signal::CONT);
+            for signal in [signal, Signal::CONT] {
+                self.signal(signal);
+                for pid in self.strays() {
+                    let _ = kill_process(pid, signal);
+                }
+            }
             let until = Instant::now() + PATIENCE;
             while Instant::now() < until {
                 reap_all();
-                if test_kill_process_group(self.pid).is_err() {
+                if test_kill_process_group(self.pid).is_err() && self.strays().next().is_none() {
                     return;
                 }
                 thread::sleep(PAUSE);
             }
         }
+    }
+
+    /// The processes of the job that left its group and have not ended: they have this one as an ancestor
+    /// as long as it lives.
+    fn strays(&self) -> impl Iterator<Item = Pid> + '_ {
+        let strays = process::descendants()
+            .into_iter()
+            .filter(|process| process.group != self.pid() && !self.elder.contains(&process.pid));
+        strays.filter_map(|process| Pid::from_raw(i32::try_from(process.pid).ok()?))
     }
 
     /// Waits until all its output has passed, or until a signal asks to end, which its processes get;
@@ -184,19 +205,17 @@ impl Job {
             self.signal(Signal::CONT);
             return;
         }
-        self.stopped = true;
         terminal.take_back(self.pid);
         // Returns when somebody continued this process.
         let _ = kill_current_process_group(Signal::TSTP);
         self.go_on();
     }
 
-    /// This process was continued: by `fg`, which gave it the terminal, or by `bg`.
+    /// This process was continued: by `fg`, which gave it the terminal, by `bg`, or by who stopped the
+    /// job as well.
     fn go_on(&mut self) {
-        if self.give_terminal() || self.stopped {
-            self.stopped = false;
-            self.signal(Signal::CONT);
-        }
+        self.give_terminal();
+        self.signal(Signal::CONT);
     }
 
     /// Gives the job the terminal when it is this process's to give; whether it was.

@@ -14,6 +14,12 @@ const PASSED: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
 /// Those after which nothing is started again.
 pub(super) const ENDING: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
+/// Whether a shell without job control started this process in the background, as a script does with `&`:
+/// it lets it ignore Ctrl-C and keeps the terminal, though both are in one process group.
+pub(super) fn in_the_background() -> bool {
+    [SIGINT, SIGQUIT].into_iter().all(process::ignores)
+}
+
 /// Caught signals, until it is dropped.
 #[derive(Debug)]
 pub struct Signals {

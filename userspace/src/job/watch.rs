@@ -168,19 +168,11 @@ impl Seen {
         for process in all {
             self.members.remove(&process.pid);
         }
-        loop {
-            let before = self.members.len();
-            let ours = all.iter().filter(|process| {
-                Some(process.group) == self.group
-                    || process.parent == own
-                    || self.members.contains(&process.parent)
-            });
-            let ours: Vec<u32> = ours.map(|process| process.pid).collect();
-            self.members.extend(ours);
-            if self.members.len() == before {
-                break;
-            }
-        }
+        let ours = all
+            .iter()
+            .filter(|process| Some(process.group) == self.group || process.parent == own);
+        self.members.extend(ours.map(|process| process.pid));
+        process::add_children(all, &mut self.members);
         let now = Instant::now();
         for process in all {
             match self.members.contains(&process.pid) {

@@ -5,6 +5,7 @@
 
 use crate::root::Root;
 use rustix::param::page_size;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// A process.
@@ -41,6 +42,29 @@ pub fn all() -> Vec<Process> {
             parse(pid, &stat)
         })
         .collect()
+}
+
+/// Every process that has this one as an ancestor.
+pub fn descendants() -> Vec<Process> {
+    let own = std::process::id();
+    let mut all = all();
+    let mut found = BTreeSet::from([own]);
+    add_children(&all, &mut found);
+    all.retain(|process| process.pid != own && found.contains(&process.pid));
+    all
+}
+
+/// Adds what these processes started, and what those did.
+pub fn add_children(all: &[Process], of: &mut BTreeSet<u32>) {
+    loop {
+        let children = all.iter().filter(|process| of.contains(&process.parent));
+        let children: Vec<u32> = children.map(|process| process.pid).collect();
+        let before = of.len();
+        of.extend(children);
+        if of.len() == before {
+            return;
+        }
+    }
 }
 
 /// The line of /proc/PID/stat. The name, in parentheses, may hold anything.
@@ -102,6 +126,22 @@ mod tests {
         let own = own.unwrap();
         assert_eq!(own.parent, std::os::unix::process::parent_id());
         assert!((1 << 18..1 << 40).contains(&own.resident));
+    }
+
+    #[test]
+    fn children_of_children_are_found_in_whatever_order() {
+        let process = |pid, parent| Process {
+            pid,
+            parent,
+            group: 1,
+            resident: 0,
+        };
+        let mut found = BTreeSet::from([7]);
+        add_children(
+            &[process(9, 8), process(8, 7), process(7, 1), process(6, 1)],
+            &mut found,
+        );
+        assert_eq!(found, BTreeSet::from([7, 8, 9]));
     }
 
     #[test]

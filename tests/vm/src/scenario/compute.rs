@@ -20,7 +20,7 @@ use std::time::Duration;
 /// The process of the runtime.
 pub(super) const PROBE: &str = "/usr/local/lib/rmcp-tests/hsa_probe";
 /// How long it may take for anything; on two cores without KVM that is a second.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(300);
 const PAGE_SIZE: usize = 4096;
 
 /// The hardware's memory types by their numbers.

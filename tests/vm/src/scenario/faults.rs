@@ -17,7 +17,7 @@ const LAST_CLIENT: u16 = 0x1ff;
 /// No process has this number at the GPU, nor those that follow.
 const FIRST_PASID: u16 = 0x4000;
 /// How long the driver may take to see an interrupt.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 const PERMISSIONS: [&str; 4] = [
     "not valid",
     "not readable",

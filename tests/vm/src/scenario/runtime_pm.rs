@@ -16,7 +16,7 @@ use anyhow::{ensure, Result};
 use std::time::Duration;
 
 /// amdgpu waits for 5 s without use.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_secs(180);
 
 pub(super) fn off_and_on(vm: &mut Vm) -> Result<()> {
     start_enforced(vm)?;

@@ -280,12 +280,34 @@ fn what_outlives_a_job_that_is_not_started_again_is_left_alone() {
 #[test]
 fn what_is_left_of_the_job_ends_before_anything_is_started_again() {
     let tree = logged();
+    // One in the job's group, one with a session of its own.
     let script = "sh -c 'trap \"\" TERM; echo $$ > left; exec sleep 300' 2>&- >&- &
-        until [ -s left ]; do sleep 0.05; done; fault $$; exit 1";
-    let resume = "kill -0 $(cat left) && exit 7; exit 8";
+        setsid sh -c 'trap \"\" TERM; echo $$ > away; exec sleep 300' 2>&- >&- &
+        until [ -s left ] && [ -s away ]; do sleep 0.05; done; fault $$; exit 1";
+    let resume = "kill -0 $(cat left) && exit 7; kill -0 $(cat away) && exit 9; exit 8";
     let mut command = faulty(&tree, &["--resume-with", resume], script);
     let output = command.current_dir(tree.path("/")).output().unwrap();
     assert_eq!(output.status.code(), Some(8), "{output:?}");
+}
+
+#[test]
+fn what_was_there_before_the_job_is_left_alone() {
+    let tree = logged();
+    let command = faulty(&tree, &["--resume-with", "exit 8"], "fault $$; exit 1");
+    // The shell becomes rmcp-kctl, which then is the parent of what it started.
+    let mut shell = Command::new("sh");
+    let before = "sleep 300 >/dev/null 2>&1 & echo $! > elder; exec \"$@\"";
+    shell.args(["-c", before, "sh"]).arg(command.get_program());
+    shell.args(command.get_args()).stderr(Stdio::null());
+    shell.envs(
+        command
+            .get_envs()
+            .filter_map(|(key, value)| Some((key, value?))),
+    );
+    let status = shell.current_dir(tree.path("/")).status().unwrap();
+    let elder = fs::read_to_string(tree.path("/elder")).unwrap();
+    let alive = Command::new("kill").arg(elder.trim()).status().unwrap();
+    assert!(status.code() == Some(8) && alive.success(), "{status}");
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! without.
 
 use super::faults::{logged, with_fault};
-use super::job;
+use super::{inheriting, job};
 use crate::status::enforced;
 use crate::support::Tree;
 use std::io::{BufReader, Read, Write};
@@ -115,11 +115,32 @@ fn typed(tree: &Tree, options: &[&str], script: &str) -> String {
         options,
         &format!(". {}", tree.path("/job.sh").display()),
     );
+    words(&command) + "\n"
+}
+
+fn words(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let words: Vec<String> = words
         .map(|word| format!("'{}'", word.to_str().unwrap()))
         .collect();
-    words.join(" ") + "\n"
+    words.join(" ")
+}
+
+/// A script's `&` leaves it in the script's own process group.
+#[test]
+fn what_a_script_starts_in_the_background_leaves_it_the_terminal() {
+    let tree = enforced();
+    let job = words(&inheriting(&tree, &[], "sleep 1000"));
+    let script = format!("{job} &\nsleep 1; read word; echo the script has $word");
+    tree.write("/script.sh", &script);
+    let script = format!(
+        "env --default-signal sh {}",
+        tree.path("/script.sh").display()
+    );
+    let Some(mut shell) = Shell::running(&script) else {
+        return;
+    };
+    shell.types("keys\n").shows("the script has keys");
 }
 
 #[test]
