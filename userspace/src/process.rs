@@ -7,6 +7,7 @@ use anyhow::{bail, Context, Result};
 use rustix::pipe::{pipe_with, PipeFlags};
 use rustix::process::{kill_process_group, Pid, Signal};
 use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -14,7 +15,9 @@ use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -159,12 +162,18 @@ fn with_heartbeat<T: Send>(
     })
 }
 
-/// Runs a program for so long at most, with nothing to read; how it ended, and all that it printed.
+/// Runs a program for so long at most, with nothing to read; how it ended, and all that it printed. All
+/// of its group ends when this process is asked to.
 ///
 /// # Errors
 ///
-/// When it cannot be run, or did not end in time and was killed.
-pub fn run_within(command: &mut Command, longest: Duration) -> Result<(ExitStatus, String)> {
+/// When it cannot be run, or did not end before it was killed.
+pub fn run_within(
+    command: &mut Command,
+    longest: Duration,
+    asked_to_end: &AtomicBool,
+) -> Result<(ExitStatus, String)> {
+    const EVERY: Duration = Duration::from_millis(50);
     let name = command.get_program().to_string_lossy().into_owned();
     let (output, input) = pipe_with(PipeFlags::CLOEXEC).context("cannot make a pipe")?;
     command
@@ -182,15 +191,44 @@ pub fn run_within(command: &mut Command, longest: Duration) -> Result<(ExitStatu
         let _ = File::from(output).read_to_end(&mut text);
         let _ = done.send(text);
     });
-    let Ok(text) = read.recv_timeout(longest) else {
-        // It may be in the kernel for ever: nobody waits for it.
-        let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
-        bail!("{name} did not end in {} s", longest.as_secs());
+    let until = Instant::now() + longest;
+    let text = loop {
+        if let Ok(text) = read.recv_timeout(EVERY) {
+            break text;
+        }
+        let asked = asked_to_end.load(Ordering::Relaxed);
+        if asked || Instant::now() >= until {
+            let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
+            // It may be in the kernel for ever: nobody waits for it long.
+            for _ in 0..20 {
+                if !matches!(child.try_wait(), Ok(None)) {
+                    break;
+                }
+                thread::sleep(EVERY);
+            }
+            match asked {
+                true => bail!("{name} was ended"),
+                false => bail!("{name} did not end in {} s", longest.as_secs()),
+            }
+        }
     };
     let status = child
         .wait()
         .with_context(|| format!("cannot wait for {name}"))?;
     Ok((status, String::from_utf8_lossy(&text).into_owned()))
+}
+
+/// Becomes true when this process is asked to end.
+///
+/// # Errors
+///
+/// When signals cannot be caught.
+pub fn asked_to_end() -> Result<Arc<AtomicBool>> {
+    let asked = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        flag::register(signal, asked.clone()).context("cannot catch Ctrl-C")?;
+    }
+    Ok(asked)
 }
 
 /// Gets something when this process is asked to end.
@@ -217,7 +255,12 @@ mod tests {
     fn what_runs_too_long_is_killed() {
         let shell = |script: &str, longest| {
             let mut command = Command::new("sh");
-            run_within(command.args(["-c", script]), Duration::from_millis(longest))
+            let longest = Duration::from_millis(longest);
+            run_within(
+                command.args(["-c", script]),
+                longest,
+                &AtomicBool::new(false),
+            )
         };
         let (status, text) = shell("echo out; echo err >&2; exit 3", 60_000).unwrap();
         assert_eq!((status.code(), text.as_str()), (Some(3), "out\nerr\n"));

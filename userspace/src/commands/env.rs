@@ -84,7 +84,7 @@ fn print(root: &Root, terminal: &Terminal, args: &cli::Env, profiles: &Profiles)
         }
     };
     match &args.output {
-        Some(file) => steps::write_atomically(file, text.as_bytes(), 0o644)?,
+        Some(file) => steps::write_output(file, text.as_bytes(), 0o644)?,
         None => terminal.raw(&text)?,
     }
     if gpus.is_empty() {

@@ -74,6 +74,33 @@ pub fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     written.with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// Writes where a user said. A file is replaced as a whole, at the end of its links; what is no file, such
+/// as `/dev/stdout`, is written into.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn write_output(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    let write = |path: &Path| {
+        fs::OpenOptions::new()
+            .write(true)
+            .open(path)?
+            .write_all(bytes)
+    };
+    match path.metadata() {
+        Ok(metadata) if !metadata.is_file() => {
+            write(path).with_context(|| format!("cannot write {}", path.display()))
+        }
+        Ok(_) => {
+            let file = path.canonicalize();
+            let file = file.with_context(|| format!("cannot find {}", path.display()))?;
+            write_atomically(&file, bytes, mode)
+        }
+        // There is none, or the writing says why not.
+        Err(_) => write_atomically(path, bytes, mode),
+    }
+}
+
 /// Where a file is while it is being written. No program takes it for the file itself: it is hidden,
 /// and its name ends otherwise.
 ///
@@ -90,6 +117,7 @@ pub fn beside(path: &Path) -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::symlink;
 
     #[test]
     fn a_suffix_leaves_the_dots_of_a_kernel_alone() {
@@ -109,5 +137,24 @@ mod tests {
             0o755
         );
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn output_goes_through_links_and_into_what_is_no_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let [file, link, fifo] = ["file", "link", "fifo"].map(|name| directory.path().join(name));
+        fs::write(&file, "old").unwrap();
+        symlink("file", &link).unwrap();
+        write_output(&link, b"new", 0o644).unwrap();
+        assert!(link.is_symlink() && fs::read(&file).unwrap() == b"new");
+
+        rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU).unwrap();
+        let reader = {
+            let fifo = fifo.clone();
+            std::thread::spawn(move || fs::read(fifo).unwrap())
+        };
+        write_output(&fifo, b"through", 0o644).unwrap();
+        assert_eq!(reader.join().unwrap(), b"through");
+        assert!(!fifo.metadata().unwrap().is_file());
     }
 }

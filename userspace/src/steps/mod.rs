@@ -10,7 +10,7 @@ mod journal;
 mod source_tree;
 
 pub use execute::{execute, execute_one};
-pub use files::{beside, remove, with_suffix, write_atomically, NEW, OLD};
+pub use files::{beside, remove, with_suffix, write_atomically, write_output, NEW, OLD};
 pub use journal::{Entry, Journal, Progress, State, Work, DIRECTORY};
 pub use source_tree::fingerprint as source_fingerprint;
 

@@ -80,6 +80,12 @@ impl Machines {
     }
 }
 
+/// This process's variables, as far as they are text.
+pub fn own() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
 /// Whether a variable with this value does harm on these GPUs.
 pub fn harms(name: &str, value: &str, gpus: &[Gpu]) -> bool {
     let Some(known) = find(name).filter(|known| known.weight == Weight::Harmful) else {

@@ -3,11 +3,13 @@
 //! `selftest` on a tree, with stand-ins for ROCm's programs.
 
 use crate::detect;
+use crate::running::{kill, Running};
 use crate::status::BDF;
 use crate::support::Tree;
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
 
 /// A guarded GPU with its node, a log, and programs that do as if all was well.
 fn ready() -> Tree {
@@ -28,12 +30,23 @@ fn program(tree: &Tree, name: &str, script: &str) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
+/// The command, which finds the tree's programs.
+fn command(tree: &Tree) -> Command {
+    let inner = tree.command(&["--json", "selftest"]);
+    let mut command = Command::new("env");
+    // Whatever the tests themselves were told to ignore, as by nohup.
+    command
+        .arg("--default-signal")
+        .arg(inner.get_program())
+        .args(inner.get_args());
+    let path = std::env::var("PATH").unwrap();
+    command.env("PATH", format!("{}:{path}", tree.path("/bin").display()));
+    command
+}
+
 /// The exit code, and each step as "name: outcome: detail".
 fn climb(tree: &Tree) -> (i32, Vec<String>) {
-    let mut command = tree.command(&["--json", "selftest"]);
-    let path = std::env::var("PATH").unwrap();
-    let path = format!("{}:{path}", tree.path("/bin").display());
-    let output = command.env("PATH", path).output().unwrap();
+    let output = command(tree).output().unwrap();
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     let text = |step: &Value, name: &str| step[name].as_str().unwrap().to_owned();
     let steps = document["steps"].as_array().unwrap().iter();
@@ -106,6 +119,65 @@ fn nothing_is_run_on_a_gpu_that_is_not_guarded() {
     ];
     assert_eq!(outcomes(&steps), skipped, "{steps:#?}");
     assert!(steps[1].contains("after the next reset") && !mark.exists());
+}
+
+#[test]
+fn with_a_variable_that_does_harm_nothing_is_run() {
+    let tree = ready();
+    let mut command = command(&tree);
+    let output = command
+        .env("HSA_OVERRIDE_GFX_VERSION", "10.3.0")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{text}");
+    assert_eq!(
+        text.matches("HSA_OVERRIDE_GFX_VERSION=10.3.0 does harm")
+            .count(),
+        4,
+        "{text}"
+    );
+}
+
+#[test]
+fn a_log_that_is_not_read_to_its_end_proves_nothing() {
+    let tree = ready();
+    let log = tree.path("/dev/kmsg");
+    fs::remove_file(&log).unwrap();
+    // It has no end.
+    std::os::unix::fs::symlink("/dev/zero", &log).unwrap();
+    let (_, steps) = climb(&tree);
+    assert!(
+        steps[7].starts_with("kernel log: skipped: it grew faster"),
+        "{steps:#?}"
+    );
+}
+
+#[test]
+fn an_interruption_ends_what_runs() {
+    let tree = ready();
+    let pid = tree.path("/pid");
+    program(
+        &tree,
+        "hipcc",
+        &format!("echo $$ >{}; echo; exec sleep 300", pid.display()),
+    );
+    let mut command = command(&tree);
+    command.env("TMPDIR", tree.path("/")).stderr(Stdio::piped());
+    let running = Running::start(command);
+    while !fs::read_to_string(&pid).is_ok_and(|pid| pid.ends_with('\n')) {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    running.kill("-INT");
+    assert_eq!(running.end().1, Some(1));
+    let compiler = fs::read_to_string(&pid).unwrap();
+    assert!(!kill("-0", compiler.trim()), "hipcc goes on");
+    let left = fs::read_dir(tree.path("/")).unwrap();
+    let left = left.filter(|entry| {
+        let name = entry.as_ref().unwrap().file_name();
+        name.to_string_lossy().starts_with("rmcp-selftest")
+    });
+    assert_eq!(left.count(), 0);
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub(super) fn write(patient: &Patient, examination: &Examination, path: &Path) -
     let private = examination.findings.iter().flat_map(|f| f.private.clone());
     let redactor = Redactor::of(patient.root, patient.user.as_ref().ok(), private);
     let text = text(patient, examination, &redactor);
-    steps::write_atomically(path, text.as_bytes(), 0o644)
+    steps::write_output(path, text.as_bytes(), 0o644)
 }
 
 fn text(patient: &Patient, examination: &Examination, redactor: &Redactor) -> String {

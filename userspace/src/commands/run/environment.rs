@@ -7,7 +7,7 @@ use crate::cli;
 use crate::report::printable;
 use crate::root::Root;
 use crate::variables::profile::{Profiles, DEFAULT};
-use crate::variables::{self, job};
+use crate::variables::{self, job, own};
 use anyhow::{anyhow, Result};
 
 /// What the job has otherwise than this process.
@@ -62,10 +62,4 @@ impl Environment {
         environment.harm.extend(harm);
         Ok(environment)
     }
-}
-
-/// This process's variables, as far as they are text.
-fn own() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }

@@ -32,23 +32,31 @@ impl Log {
         thread::sleep(log.delay());
         let until = Instant::now() + LONGEST;
         let mut bad = Vec::new();
-        let mut lost = false;
+        let mut unread = None;
         let mut take = |line: &[u8]| bad.extend(trouble(line));
-        while Instant::now() < until {
+        loop {
+            if Instant::now() >= until {
+                unread = Some("it grew faster than it was read");
+                break;
+            }
             match log.read(&mut take) {
                 Ok(Took::Lines) => {}
-                Ok(Took::Lost) => lost = true,
-                Ok(Took::Nothing | Took::End) => break,
+                Ok(Took::Lost) => unread = Some("the kernel overwrote lines before they were read"),
+                Ok(Took::Nothing) => break,
+                Ok(Took::End) => {
+                    unread = Some("journalctl ended meanwhile");
+                    break;
+                }
                 Err(error) => return Step::skipped(NAME, error.to_string()),
             }
         }
-        match bad.first() {
-            Some(first) => {
+        match (bad.first(), unread) {
+            (Some(first), _) => {
                 let detail = format!("{first}; lines of the kind: {}", bad.len());
                 Step::failed(NAME, detail)
             }
-            None if lost => Step::skipped(NAME, "the kernel overwrote lines before they were read"),
-            None => Step::passed(NAME, "no fault, timeout or reset of a GPU meanwhile"),
+            (None, Some(why)) => Step::skipped(NAME, why),
+            (None, None) => Step::passed(NAME, "no fault, timeout or reset of a GPU meanwhile"),
         }
     }
 }

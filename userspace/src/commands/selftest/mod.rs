@@ -7,10 +7,12 @@ mod log;
 mod steps;
 
 use super::Exit;
+use crate::process;
 use crate::report::{paragraph, Line, Terminal, Tone};
 use crate::root::Root;
-use anyhow::Result;
+use anyhow::{ensure, Result};
 use serde::Serialize;
+use std::sync::atomic::Ordering;
 
 /// Columns before what a step found.
 const WORD: usize = 8;
@@ -93,11 +95,16 @@ impl Step {
 ///
 /// # Errors
 ///
-/// When something in /sys exists but cannot be read, or the result cannot be written.
+/// When something in /sys exists but cannot be read, the result cannot be written, or it is interrupted.
 pub fn run(root: &Root, terminal: &Terminal) -> Result<Exit> {
+    let asked_to_end = process::asked_to_end()?;
     let mut steps = Vec::new();
     // A person sees each step as it ends: some take a while.
-    steps::climb(root, |step| {
+    steps::climb(root, &asked_to_end, |step| {
+        ensure!(
+            !asked_to_end.load(Ordering::Relaxed),
+            "interrupted: what was running is ended, and nothing more is tried"
+        );
         if !terminal.json() {
             terminal.print(&step.lines())?;
         }

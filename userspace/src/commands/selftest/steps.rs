@@ -10,12 +10,14 @@ use crate::process;
 use crate::report::printable;
 use crate::root::Root;
 use crate::sysfs::kfd;
+use crate::variables;
 use anyhow::{Context, Result};
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 const ROCMINFO: &str = "rocminfo";
@@ -36,7 +38,11 @@ const LONGEST: Duration = Duration::from_secs(300);
 /// # Errors
 ///
 /// When something in /sys exists but cannot be read, or what is handed over is not taken.
-pub(super) fn climb(root: &Root, mut each: impl FnMut(Step) -> Result<()>) -> Result<()> {
+pub(super) fn climb(
+    root: &Root,
+    asked_to_end: &AtomicBool,
+    mut each: impl FnMut(Step) -> Result<()>,
+) -> Result<()> {
     let log = Log::open(root);
     let mut gpus = Status::read(root)?.gpus;
     gpus.retain(|gpu| gpu.covered != Some(false));
@@ -45,31 +51,53 @@ pub(super) fn climb(root: &Root, mut each: impl FnMut(Step) -> Result<()>) -> Re
         ready &= step.outcome == Outcome::Passed;
         each(step)?;
     }
-    if ready {
-        programs(root, &gpus, &mut each)?;
-    } else {
-        for name in [ROCMINFO, COMPILE, RUN, TORCH] {
-            let why = "nothing is run on a GPU before the steps above have passed";
-            each(Step::skipped(name, why))?;
+    let obstacle = match ready {
+        true => harmful_variable(root)?,
+        false => Some("nothing is run on a GPU before the steps above have passed".to_owned()),
+    };
+    match obstacle {
+        None => programs(root, &gpus, asked_to_end, &mut each)?,
+        Some(why) => {
+            for name in [ROCMINFO, COMPILE, RUN, TORCH] {
+                each(Step::skipped(name, &why))?;
+            }
         }
     }
     each(log.end())
 }
 
+/// With it, a program's failure would be the variable's.
+fn harmful_variable(root: &Root) -> Result<Option<String>> {
+    let gpus = variables::gpus(root)?;
+    let mut own = variables::own();
+    let harmful = own.find(|(name, value)| variables::harms(name, value, &gpus));
+    Ok(harmful.map(|(name, value)| {
+        printable(&format!(
+            "{name}={value} does harm on this GPU: eval \"$(rmcp-kctl env)\" takes it away"
+        ))
+    }))
+}
+
 /// Those that run programs.
-fn programs(root: &Root, gpus: &[Gpu], each: &mut impl FnMut(Step) -> Result<()>) -> Result<()> {
+fn programs(
+    root: &Root,
+    gpus: &[Gpu],
+    asked_to_end: &AtomicBool,
+    each: &mut impl FnMut(Step) -> Result<()>,
+) -> Result<()> {
     let targets: BTreeSet<&str> = gpus.iter().filter_map(|gpu| gpu.gfx_target).collect();
-    each(rocminfo(root, &targets))?;
+    let trials = Trials { asked_to_end };
+    each(rocminfo(root, &targets, &trials))?;
     let scratch = Scratch::new()?;
     let program = scratch.0.join("memory");
-    let compiled = hip_compile(root, &targets, &scratch, &program);
+    let compiled = hip_compile(root, &targets, &scratch, &program, &trials);
     let runs = compiled.outcome == Outcome::Passed;
     each(compiled)?;
     each(match runs {
-        true => told(RUN, &mut Command::new(&program)),
+        true => trials.told(RUN, &mut Command::new(&program)),
         false => Step::skipped(RUN, "its program was not compiled"),
     })?;
-    each(pytorch())
+    each(pytorch(&trials))
 }
 
 fn kernel(gpus: &[Gpu]) -> Step {
@@ -138,11 +166,11 @@ fn kfd_nodes(root: &Root, gpus: &[Gpu]) -> Step {
 }
 
 /// Whether ROCm's runtime finds each kind of GPU.
-fn rocminfo(root: &Root, targets: &BTreeSet<&str>) -> Step {
+fn rocminfo(root: &Root, targets: &BTreeSet<&str>, trials: &Trials) -> Step {
     let Some(program) = rocm_program(root, "rocminfo") else {
         return Step::skipped(ROCMINFO, "rocminfo is not installed");
     };
-    let text = match tried(ROCMINFO, &mut Command::new(program)) {
+    let text = match trials.tried(ROCMINFO, &mut Command::new(program)) {
         Ok(text) => text,
         Err(step) => return step,
     };
@@ -153,7 +181,13 @@ fn rocminfo(root: &Root, targets: &BTreeSet<&str>) -> Step {
     }
 }
 
-fn hip_compile(root: &Root, targets: &BTreeSet<&str>, scratch: &Scratch, program: &Path) -> Step {
+fn hip_compile(
+    root: &Root,
+    targets: &BTreeSet<&str>,
+    scratch: &Scratch,
+    program: &Path,
+    trials: &Trials,
+) -> Step {
     let Some(compiler) = rocm_program(root, "hipcc") else {
         return Step::skipped(COMPILE, "hipcc is not installed");
     };
@@ -167,38 +201,45 @@ fn hip_compile(root: &Root, targets: &BTreeSet<&str>, scratch: &Scratch, program
             .iter()
             .map(|target| format!("--offload-arch={target}")),
     );
-    match tried(COMPILE, command.arg("-o").arg(program).arg(source)) {
+    match trials.tried(COMPILE, command.arg("-o").arg(program).arg(source)) {
         Ok(_) => Step::passed(COMPILE, format!("a program for {}", list(targets))),
         Err(step) => step,
     }
 }
 
-fn pytorch() -> Step {
+fn pytorch(trials: &Trials) -> Step {
     match process::find("python3") {
-        Some(python) => told(TORCH, Command::new(python).args(["-c", PYTORCH])),
+        Some(python) => trials.told(TORCH, Command::new(python).args(["-c", PYTORCH])),
         None => Step::skipped(TORCH, "there is no python3"),
     }
 }
 
-/// What a program came to by its own word.
-fn told(name: &'static str, command: &mut Command) -> Step {
-    match tried(name, command) {
-        Ok(text) => Step::passed(name, last_line(&text)),
-        Err(step) => step,
-    }
+/// Programs that are tried, and ended when this process is asked to end.
+struct Trials<'a> {
+    asked_to_end: &'a AtomicBool,
 }
 
-/// All that a program printed which succeeded, or what else came of it.
-fn tried(name: &'static str, command: &mut Command) -> Result<String, Step> {
-    let (status, text) = process::run_within(command, LONGEST)
-        .map_err(|error| Step::failed(name, printable(&format!("{error:#}"))))?;
-    match status.code() {
-        Some(0) => Ok(text),
-        Some(SKIPPED) => Err(Step::skipped(name, last_line(&text))),
-        _ => Err(Step::failed(
-            name,
-            format!("{status}: {}", last_line(&text)),
-        )),
+impl Trials<'_> {
+    /// What a program came to by its own word.
+    fn told(&self, name: &'static str, command: &mut Command) -> Step {
+        match self.tried(name, command) {
+            Ok(text) => Step::passed(name, last_line(&text)),
+            Err(step) => step,
+        }
+    }
+
+    /// All that a program printed which succeeded, or what else came of it.
+    fn tried(&self, name: &'static str, command: &mut Command) -> Result<String, Step> {
+        let (status, text) = process::run_within(command, LONGEST, self.asked_to_end)
+            .map_err(|error| Step::failed(name, printable(&format!("{error:#}"))))?;
+        match status.code() {
+            Some(0) => Ok(text),
+            Some(SKIPPED) => Err(Step::skipped(name, last_line(&text))),
+            _ => Err(Step::failed(
+                name,
+                format!("{status}: {}", last_line(&text)),
+            )),
+        }
     }
 }
 

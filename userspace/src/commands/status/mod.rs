@@ -54,7 +54,7 @@ fn export(terminal: &Terminal, status: &Result<Status>, output: Option<&Path>) -
         .as_ref()
         .map_or_else(|_| metrics::unread(), Status::metrics);
     match output {
-        Some(file) => steps::write_atomically(file, text.as_bytes(), 0o644)?,
+        Some(file) => steps::write_output(file, text.as_bytes(), 0o644)?,
         None => terminal.print(&[Line::plain(text.trim_end())])?,
     }
     Ok(())
