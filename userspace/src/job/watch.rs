@@ -7,7 +7,7 @@ use crate::faultlog::event::{self, Event, Happening};
 use crate::faultlog::incident::{Incident, Incidents};
 use crate::faultlog::line::{self, Line};
 use crate::faultlog::scan;
-use crate::kmsg::{Live, Took};
+use crate::kmsg::{Live, Took, LOST};
 use crate::report::printable;
 use crate::sysfs::process::{self, Process};
 use rustix::pipe::{pipe_with, PipeFlags};
@@ -270,11 +270,7 @@ fn follow(mut log: Live, stopped: &OwnedFd, shared: &Shared) {
             match log.read(|line| shared.seen().take_kernel(line)) {
                 Ok(Took::Lines) => {}
                 Ok(Took::Nothing) => break,
-                Ok(Took::Lost) => shared.gap(
-                    "the kernel overwrote lines of its log before they were read: faults may be \
-                     missing"
-                        .to_owned(),
-                ),
+                Ok(Took::Lost) => shared.gap(LOST.to_owned()),
                 Ok(Took::End) => {
                     return shared.gap("journalctl ended before the job did".to_owned());
                 }

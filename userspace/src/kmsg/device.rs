@@ -3,7 +3,7 @@
 //! /dev/kmsg: a record for each read, from the oldest that the kernel still has
 //! (Documentation/ABI/testing/dev-kmsg).
 
-use super::PAUSE;
+use super::{Lost, PAUSE};
 use crate::root::Root;
 use rustix::fs::OFlags;
 use std::fs::{File, OpenOptions};
@@ -13,9 +13,10 @@ use std::thread;
 
 /// The kernel's own log.
 #[derive(Debug)]
-pub struct Device {
-    file: File,
+pub struct Device<R = File> {
+    file: R,
     follow: bool,
+    lost: Lost,
 }
 
 impl Device {
@@ -41,16 +42,25 @@ impl Device {
             let text = format!("cannot read {}: {error}{why}", path.display());
             io::Error::new(error.kind(), text)
         })?;
-        Ok(Self { file, follow })
+        Ok(Self {
+            file,
+            follow,
+            lost: Lost::default(),
+        })
+    }
+
+    /// What is to be known of records that were overwritten.
+    pub fn lost(&self) -> Lost {
+        self.lost.clone()
     }
 }
 
-impl Read for Device {
+impl<R: Read> Read for Device<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.file.read(buffer) {
                 // The kernel overwrote the record; the next read has the oldest there is.
-                Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => self.lost.note(),
                 Ok(0) if self.follow => thread::sleep(PAUSE),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     if !self.follow {
@@ -61,5 +71,36 @@ impl Read for Device {
                 read => return read,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A log whose first record was overwritten.
+    struct Wrapped(bool);
+
+    impl Read for Wrapped {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            if !std::mem::replace(&mut self.0, true) {
+                return Err(ErrorKind::BrokenPipe.into());
+            }
+            buffer[0] = b'x';
+            Ok(1)
+        }
+    }
+
+    #[test]
+    fn what_was_overwritten_is_told_once_and_reading_goes_on() {
+        let lost = Lost::default();
+        let mut device = Device {
+            file: Wrapped(false),
+            follow: true,
+            lost: lost.clone(),
+        };
+        assert!(!lost.take());
+        assert_eq!(device.read(&mut [0]).unwrap(), 1);
+        assert!(lost.take() && !lost.take());
     }
 }

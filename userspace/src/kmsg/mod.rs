@@ -17,11 +17,15 @@ use anyhow::{bail, Context, Result};
 use std::io::{self, Read};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// The kernel's own log.
 const DEVICE: &str = "/dev/kmsg";
+/// What is said of records that the kernel overwrote.
+pub const LOST: &str =
+    "the kernel overwrote lines of its log before they were read: faults may be missing";
 /// How often what grows is looked at.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -51,6 +55,21 @@ pub fn overwritten(root: &Root) -> io::Result<u64> {
         .nth(1)
         .and_then(|number| number.parse().ok());
     Ok(number.unwrap_or(0))
+}
+
+/// Whether the kernel overwrote records before they were read: for another than who reads them.
+#[derive(Debug, Clone, Default)]
+pub struct Lost(Arc<AtomicBool>);
+
+impl Lost {
+    fn note(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it did so since this was asked last.
+    pub fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
 }
 
 /// The kernel's messages as journald kept them, in the form of `journalctl -o json`.

@@ -13,7 +13,7 @@ use crate::faultlog::incident::{Incident, Incidents};
 use crate::faultlog::since::Since;
 use crate::faultlog::{line, meaning, scan};
 use crate::gpu::GcVersion;
-use crate::kmsg::{self, Device, Journal, Running, Tail};
+use crate::kmsg::{self, Device, Journal, Lost, Running, Tail};
 use crate::report::Terminal;
 use crate::root::Root;
 use crate::sysfs::discovery;
@@ -29,7 +29,11 @@ use std::path::Path;
 ///
 /// When the log cannot be read.
 pub fn run(root: &Root, terminal: &Terminal, args: &cli::Faults) -> Result<Exit> {
-    let (log, _running) = open(root, terminal, args)?;
+    let Log {
+        text,
+        lost,
+        running: _running,
+    } = open(root, terminal, args)?;
     let booted = kmsg::booted(root)?;
     let mut reader = Reader {
         root,
@@ -37,12 +41,13 @@ pub fn run(root: &Root, terminal: &Terminal, args: &cli::Faults) -> Result<Exit>
         since: args.since,
         own: args.log.is_none(),
         booted,
+        lost,
         incidents: Incidents::default(),
         count: 0,
     };
     match args.follow {
-        true => follow::run(&mut reader, log)?,
-        false => reader.read(log)?,
+        true => follow::run(&mut reader, text)?,
+        false => reader.read(text)?,
     }
     Ok(match reader.count {
         0 => Exit::Success,
@@ -50,19 +55,37 @@ pub fn run(root: &Root, terminal: &Terminal, args: &cli::Faults) -> Result<Exit>
     })
 }
 
-/// A log, and the program that yields it.
-type Log = (Box<dyn Read + Send>, Option<Running>);
+/// A log.
+struct Log {
+    text: Box<dyn Read + Send>,
+    lost: Lost,
+    /// The program that yields it.
+    running: Option<Running>,
+}
+
+impl Log {
+    fn of(text: impl Read + Send + 'static) -> Self {
+        Self {
+            text: Box::new(text),
+            lost: Lost::default(),
+            running: None,
+        }
+    }
+}
 
 fn open(root: &Root, terminal: &Terminal, args: &cli::Faults) -> Result<Log> {
     let cannot = |path: &Path| format!("cannot read {}", path.display());
-    let log: Box<dyn Read + Send> = match &args.log {
+    Ok(match &args.log {
         None if args.journal => {
             let since = match args.since {
                 Some(Since::Moment(moment)) => Some(moment),
                 _ => None,
             };
             let (journal, running) = Journal::open(since, args.follow)?;
-            return Ok((Box::new(journal), Some(running)));
+            Log {
+                running: Some(running),
+                ..Log::of(journal)
+            }
         }
         None => {
             let device = Device::open(root, args.follow)?;
@@ -72,13 +95,15 @@ fn open(root: &Root, terminal: &Terminal, args: &cli::Faults) -> Result<Log> {
                     "the kernel's log is full: its first {gone} messages are gone; --journal may have them"
                 ));
             }
-            Box::new(device)
+            Log {
+                lost: device.lost(),
+                ..Log::of(device)
+            }
         }
-        Some(path) if path == Path::new("-") => Box::new(io::stdin()),
-        Some(path) if args.follow => Box::new(Tail::open(path).with_context(|| cannot(path))?),
-        Some(path) => Box::new(File::open(path).with_context(|| cannot(path))?),
-    };
-    Ok((log, None))
+        Some(path) if path == Path::new("-") => Log::of(io::stdin()),
+        Some(path) if args.follow => Log::of(Tail::open(path).with_context(|| cannot(path))?),
+        Some(path) => Log::of(File::open(path).with_context(|| cannot(path))?),
+    })
 }
 
 /// Reads lines, and prints incidents as they end.
@@ -89,6 +114,7 @@ struct Reader<'a> {
     /// Whether the log is this machine's.
     own: bool,
     booted: Option<u64>,
+    lost: Lost,
     incidents: Incidents,
     count: usize,
 }
@@ -122,11 +148,17 @@ impl Reader<'_> {
             Some(since) => since.keeps(line.at.as_ref(), booted),
             None => true,
         };
-        kept && self.incidents.push(line)
+        if kept {
+            self.incidents.push(line);
+        }
+        kept
     }
 
-    /// Prints what is over. A reader that went away is an error.
+    /// Prints what is over, and whether lines are missing. A reader that went away is an error.
     fn print(&mut self) -> io::Result<()> {
+        if self.lost.take() {
+            self.terminal.progress(kmsg::LOST);
+        }
         for incident in self.incidents.over() {
             self.count += 1;
             let explained = meaning::explain(&incident, self.gpu(&incident));
