@@ -344,13 +344,14 @@ impl Words {
             );
         }
         self.advice(
-            "Run the job with AMD_SERIALIZE_KERNEL=3: HIP waits before and after each kernel, so that \
-             the one launched last is the one that faults.",
+            "Run the job with 'rmcp-kctl run --profile conservative -- COMMAND'. AMD_SERIALIZE_KERNEL=3 \
+             of that profile makes HIP wait before and after each kernel, so that the one launched last \
+             is the one that faults.",
             CLR_FLAGS,
         );
         self.advice(
-            "Run it with HSA_DISABLE_FRAGMENT_ALLOCATOR=1: allocations no longer share blocks, and an \
-             access beyond one faults nearer to the bug.",
+            "HSA_DISABLE_FRAGMENT_ALLOCATOR=1 of the same profile keeps allocations from sharing blocks: \
+             an access beyond one faults nearer to the bug.",
             ROCR_FLAGS,
         );
         self.advice(
@@ -359,8 +360,8 @@ impl Words {
             OVERRIDE,
         );
         self.advice(
-            "A fault that stays with HSA_DISABLE_CACHE=1, which maps all memory uncached, is not one of \
-             cache coherence.",
+            "Run the job with 'rmcp-kctl run --profile coherence-check -- COMMAND', which has all memory \
+             mapped uncached: a fault that stays is not one of cache coherence.",
             "libhsakmt, src/fmm.c, HSA_DISABLE_CACHE",
         );
     }

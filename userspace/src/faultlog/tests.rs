@@ -6,8 +6,10 @@
 use super::clients::Gpu;
 use super::event::{parse, Event, Happening, Header, Stage, Task};
 use super::incident::{Incident, Incidents};
+use super::meaning::Statement;
 use super::status::{Hub, Status, FIELDS};
 use super::{line, meaning, scan};
+use crate::variables::{harms, testing::gpus};
 use proptest::prelude::*;
 use std::ops::ControlFlow;
 
@@ -528,6 +530,35 @@ fn a_timeout_of_an_older_kernel_belongs_to_the_only_gpu() {
     assert_eq!(found.len(), 1, "{found:#?}");
     let alone = incidents(&lines[lines.len() - 2..]);
     assert_eq!(alone[0].task.as_ref().map(|task| task.pid), Some(5));
+}
+
+/// `rmcp-kctl run` refuses a job with such a variable.
+#[test]
+fn no_advice_sets_a_variable_that_does_harm() {
+    let mut lines = at(10, printed().lines(Kernel::V7_2));
+    lines = lines
+        .iter()
+        .map(|line| line.replace("TCP (0x8)", "SDMA0 (0xd)"))
+        .collect();
+    lines.push("HSA_STATUS_ERROR_MEMORY_APERTURE_VIOLATION: x".to_owned());
+    let incidents = incidents(&lines);
+    let advice = incidents
+        .iter()
+        .flat_map(|i| meaning::explain(i, Gpu::Unknown).advice);
+    let mut settings = 0;
+    for Statement { text, .. } in advice {
+        for (name, value) in text
+            .split_whitespace()
+            .filter_map(|word| word.split_once('='))
+        {
+            let value = value.trim_end_matches(['.', ',', ':', ';', '\'']);
+            for target in ["gfx1010", "gfx1030"] {
+                assert!(!harms(name, value, &gpus(&[target])), "{text}");
+            }
+            settings += 1;
+        }
+    }
+    assert!(settings > 2);
 }
 
 fn any_printed() -> impl Strategy<Value = Printed> {
