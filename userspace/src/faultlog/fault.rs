@@ -49,6 +49,11 @@ pub enum Space {
 const FIRST_COMPUTE_VMID: u32 = 8;
 
 impl Fault {
+    /// The status register, unless it read 0: that tells of no fault, though Linux up to 6.12 prints it.
+    pub fn described(&self) -> Option<Status> {
+        self.status.filter(|status| status.0 != 0)
+    }
+
     /// The status register, where it was in the log itself.
     pub fn register(&self) -> Option<Status> {
         self.status.filter(|_| self.has_register)
@@ -56,7 +61,8 @@ impl Fault {
 
     /// The address space's number, from whichever line has it.
     pub fn vmid(&self) -> Option<u32> {
-        self.vmid.or_else(|| self.register().map(Status::vmid))
+        let register = self.register().and(self.described());
+        self.vmid.or_else(|| register.map(Status::vmid))
     }
 
     /// Whose address space it is.
@@ -70,6 +76,10 @@ impl Fault {
 
     /// The client's name: as the driver printed it, else from the register.
     pub fn client(&self, gpu: Gpu) -> Option<String> {
+        // Of one that read 0 the driver prints the client of the number 0.
+        if self.status != self.described() {
+            return None;
+        }
         let printed = self.client.clone().filter(|name| name != "unknown");
         printed.or_else(|| clients::name(self.hub?, self.status?, gpu))
     }

@@ -93,7 +93,7 @@ impl<'a> Decoded<'a> {
         let client = fault.client(gpu);
         // Which address spaces are amdkfd's is known of these GPUs only.
         let known = |space: &Space| gpu != Gpu::Other || *space == Space::Kernel;
-        let status = fault.status;
+        let status = fault.described();
         Self {
             at: fault.at.as_ref(),
             times,
@@ -266,7 +266,7 @@ impl Words {
                 "Linux, amdgpu_vm.h, AMDGPU_VA_RESERVED_BOTTOM; amdgpu_gem.c",
             );
         }
-        match fault.status {
+        match fault.described() {
             Some(status) => self.status(status, decoded),
             None => self.without_status(fault, decoded.space),
         }
@@ -314,13 +314,19 @@ impl Words {
         }
     }
 
-    /// What is left to say of a fault whose register is not in the log.
+    /// What is left to say of a fault whose register is not in the log, or read 0.
     fn without_status(&mut self, fault: &Fault, space: Option<Space>) {
-        self.means(
-            "The log has no status register of this fault, so that who asked, and for what, is not \
-             known: lines were lost, or the register read 0, which Linux 7.2 does not print.",
-            "Linux, gmc_v10_0.c, gmc_v10_0_process_interrupt",
-        );
+        let why = match fault.status {
+            Some(_) => {
+                "The status register read 0 at this fault, so that who asked, and for what, is not \
+                 known."
+            }
+            None => {
+                "The log has no status register of this fault, so that who asked, and for what, is not \
+                 known: lines were lost, or the register read 0, which Linux 7.2 does not print."
+            }
+        };
+        self.means(why, "Linux, gmc_v10_0.c, gmc_v10_0_process_interrupt");
         let (Some(ring), Some(Space::Compute)) = (fault.ring, space) else {
             return;
         };

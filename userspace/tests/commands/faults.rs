@@ -135,6 +135,40 @@ fn a_log_without_faults_is_clean_and_a_missing_one_an_error() {
 }
 
 #[test]
+fn a_status_register_of_0_says_nothing_of_who_asked() {
+    // As Linux 6.12 prints it.
+    let none = dmesg(12)
+        .replace("0x00841051", "0x00000000")
+        .replace("TCP (0x8)", "CB/DB (0x0)")
+        .replace("MORE_FAULTS: 0x1", "MORE_FAULTS: 0x0")
+        .replace("PERMISSION_FAULTS: 0x5", "PERMISSION_FAULTS: 0x0")
+        .replace("RW: 0x1", "RW: 0x0");
+    let incident = &incidents(&none)[0];
+    let fault = &incident["faults"][0];
+    for field in [
+        "client",
+        "client_id",
+        "access",
+        "permission_faults",
+        "walker_error",
+        "mapping_error",
+        "more_faults",
+    ] {
+        assert_eq!(fault[field], json!(null), "{field}");
+    }
+    assert_eq!(fault["status"], "0x00000000");
+    let first = incident["means"][0]["text"].as_str().unwrap();
+    assert!(
+        first.contains("read 0") && first.contains("not known"),
+        "{first}"
+    );
+    assert!(!first.contains("7.2"), "{first}");
+    // The process is the header's, and no register's.
+    let found = incidents(&none[none.find("\n").unwrap() + 1..]);
+    assert_eq!(found[0]["faults"][0]["vmid"], json!(null));
+}
+
+#[test]
 fn what_a_process_is_called_does_nothing_to_the_terminal() {
     let tree = Tree::new();
     let log = dmesg(12).replace("python", "a\u{1b}[31m\u{7}b");
