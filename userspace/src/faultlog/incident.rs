@@ -3,7 +3,6 @@
 //! What belongs together: the page faults of one process on one GPU, the timeouts and resets that
 //! follow, and what ROCr says of them. However long the log, no more than a few are kept at a time.
 
-use super::event;
 use super::event::{Event, Happening, Task};
 use super::fault::{Fault, Lines};
 use super::line::Line;
@@ -136,12 +135,9 @@ pub struct Incidents {
 }
 
 impl Incidents {
-    /// Takes a line; whether it told of anything.
-    pub fn push(&mut self, line: Line) -> bool {
-        let Some(event) = event::parse(&line.message) else {
-            return false;
-        };
-        let Line { at, gpu, .. } = line;
+    /// Takes a line.
+    pub fn push(&mut self, line: Line) {
+        let Line { at, gpu, event, .. } = line;
         if let Some(at) = &at {
             let stale = |(_, lines): &(_, Lines)| is_apart(lines.began(), at);
             if self.pending.iter().any(stale) {
@@ -157,7 +153,6 @@ impl Incidents {
         if let Some(event) = event {
             self.file(at, gpu, event);
         }
-        true
     }
 
     /// Takes what is no further line of a fault.

@@ -3,10 +3,12 @@
 //! One line of a log: when, of which GPU, and the message, whatever wrote the prefix: the kernel
 //! (`/dev/kmsg`), dmesg, syslog, journalctl or a container's runtime.
 
+use super::event::{self, Event};
 use super::stamp::Stamp;
 use serde_json::Value;
+use std::borrow::Cow;
 
-/// A line that may matter.
+/// A line that matters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     /// When it was logged.
@@ -15,10 +17,11 @@ pub struct Line {
     pub gpu: Option<String>,
     /// What was printed, without anything that only says who printed it.
     pub message: String,
+    /// What that says.
+    pub event: Event,
 }
 
-/// What begins a message, or stands before the driver's name or the GPU's address. The first in a line
-/// counts: names that a process chose come after it.
+/// What begins a message, or stands before the driver's name or the GPU's address.
 const BEGINNINGS: [&str; 6] = [
     "amdgpu",
     "[drm",
@@ -27,17 +30,20 @@ const BEGINNINGS: [&str; 6] = [
     "GPU reset",
     "HSA_STATUS_ERROR",
 ];
+/// How many of them a line is read from: a prefix has few.
+const TRIES: usize = 16;
+/// Who says so tells of a line that was read before.
+const OWN: &str = "rmcp-kctl: ";
 
-/// Reads a line; `None` when nothing of it can be amdgpu's or ROCr's.
+/// Reads a line; `None` when nothing of it is amdgpu's or ROCr's.
 pub fn parse(line: &[u8]) -> Option<Line> {
     if let Some((at, message)) = record(line) {
         return read(Some(at), &String::from_utf8_lossy(&message));
     }
-    if line.starts_with(b"{") {
-        let (at, message) = journal(line)?;
-        return read(at, &message);
+    match wrapped(line) {
+        Some((at, message)) => read(at, &message),
+        None => read(None, &String::from_utf8_lossy(line)),
     }
-    read(None, &String::from_utf8_lossy(line))
 }
 
 /// A record of /dev/kmsg: `priority,number,microseconds,flags;message`, with `\x09` for a tab and so on
@@ -71,10 +77,18 @@ fn unescaped(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A line of `journalctl -o json`.
-fn journal(line: &[u8]) -> Option<(Option<Stamp>, String)> {
+/// A line of `journalctl -o json`, or of Docker's json-file.
+fn wrapped(line: &[u8]) -> Option<(Option<Stamp>, String)> {
+    if !line.starts_with(b"{") {
+        return None;
+    }
     let entry: Value = serde_json::from_slice(line).ok()?;
-    let message = match entry.get("MESSAGE")? {
+    let text = |name| entry.get(name).and_then(Value::as_str);
+    let at = match text("__REALTIME_TIMESTAMP") {
+        Some(micros) => micros.parse().ok().map(Stamp::utc),
+        None => text("time").and_then(Stamp::find),
+    };
+    let message = match entry.get("MESSAGE").or(entry.get("log"))? {
         Value::String(text) => text.clone(),
         // Not UTF-8: its bytes.
         Value::Array(bytes) => {
@@ -84,31 +98,74 @@ fn journal(line: &[u8]) -> Option<(Option<Stamp>, String)> {
         }
         _ => return None,
     };
-    let at = entry.get("__REALTIME_TIMESTAMP").and_then(Value::as_str);
-    Some((at.and_then(|at| at.parse().ok()).map(Stamp::utc), message))
+    Some((at, message))
 }
 
 fn read(at: Option<Stamp>, text: &str) -> Option<Line> {
     let text = text.trim_end();
+    // A process's name may hold what looks like a colour: it is taken as it is.
+    message(at.clone(), text).or_else(|| match without_colours(text) {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(text) => message(at, text.trim_end()),
+    })
+}
+
+/// The first in the text that is a message: a prefix may hold a host or a program of the driver's name,
+/// and names that a process chose come after the message's beginning.
+fn message(at: Option<Stamp>, text: &str) -> Option<Line> {
     if let Some((function, _)) = text.split_once(": ").filter(|_| suppressed(text)) {
         let start = function.rfind(char::is_whitespace).map_or(0, |at| at + 1);
+        let message = last_words(text);
         return Some(Line {
             at: at.or_else(|| Stamp::find(&text[..start])),
             gpu: None,
-            message: last_words(text),
+            event: event::parse(&message)?,
+            message,
         });
     }
-    let begin = BEGINNINGS
-        .iter()
-        .filter_map(|begin| text.find(begin))
-        .min()?;
-    let (prefix, message) = text.split_at(begin);
-    let (gpu, message) = without_origin(message);
-    Some(Line {
-        at: at.or_else(|| Stamp::find(prefix)),
-        gpu,
-        message: message.to_owned(),
-    })
+    let mut from = 0;
+    for _ in 0..TRIES {
+        let rest = &text[from..];
+        let found = BEGINNINGS.iter().filter_map(|begin| rest.find(begin));
+        let begin = from + found.min()?;
+        let prefix = &text[..begin];
+        if prefix.contains(OWN) {
+            return None;
+        }
+        let (gpu, message) = without_origin(&text[begin..]);
+        if let Some(event) = event::parse(message) {
+            return Some(Line {
+                at: at.or_else(|| Stamp::find(prefix)),
+                gpu,
+                message: message.to_owned(),
+                event,
+            });
+        }
+        // What has the GPU's address before it is the driver's, to its end.
+        if gpu.is_some() {
+            return None;
+        }
+        // Each begins with a letter of one byte.
+        from = begin + 1;
+    }
+    None
+}
+
+/// A text without the sequences that colour it on a terminal: ESC, `[`, parameters, a letter.
+fn without_colours(text: &str) -> Cow<'_, str> {
+    const BEGIN: &str = "\u{1b}[";
+    if !text.contains(BEGIN) {
+        return Cow::Borrowed(text);
+    }
+    let mut pieces = text.split(BEGIN);
+    let mut plain = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let parameters = |c: char| matches!(c, ' '..='?');
+        let mut rest = piece.trim_start_matches(parameters).chars();
+        rest.next();
+        plain += rest.as_str();
+    }
+    Cow::Owned(plain)
 }
 
 /// Whether this tells of lines that the rate limit left out (lib/ratelimit.c).
@@ -216,12 +273,14 @@ mod tests {
 
     #[test]
     fn lines_without_an_address_are_read_too() {
-        let old = "[    1.000000] [drm:amdgpu_job_timedout [amdgpu]] *ERROR* ring sdma0 timeout";
-        assert_eq!(parsed(old).2, "ring sdma0 timeout");
+        let message = "ring sdma0 timeout, but soft recovered";
+        let old = "[    1.000000] [drm:amdgpu_job_timedout [amdgpu]] *ERROR*";
+        assert_eq!(parsed(&format!("{old} {message}")).2, message);
         assert_eq!(
-            parsed("kfd kfd: amdgpu: added device 1002:731f").2,
-            "added device 1002:731f"
+            parsed("kfd kfd: amdgpu: queue id 0x2 at pasid 123 is reset").2,
+            "queue id 0x2 at pasid 123 is reset"
         );
+        assert_eq!(parse(b"kfd kfd: amdgpu: added device 1002:731f"), None);
         let (at, gpu, message) =
             parsed("[1.000000] gmc_v10_0_process_interrupt: 35 callbacks suppressed");
         assert_eq!(
@@ -238,19 +297,16 @@ mod tests {
             parsed(r"3,1,5,-;amdgpu 0000:03:00.0: \x09 RW: 0x1").2,
             "RW: 0x1"
         );
-        assert_eq!(parsed(r"3,1,5,-;amdgpu: a\x5cb\x").2, r"a\b\x");
-        let json = r#"{"MESSAGE":"amdgpu: x","__REALTIME_TIMESTAMP":"1795284309000000"}"#;
         assert_eq!(
-            parsed(json),
-            (
-                Some("2026-11-21T18:05:09Z".to_owned()),
-                None,
-                "x".to_owned()
-            )
+            parsed(r"3,1,5,-;amdgpu: Process a\x5cb\x pid 1 thread c pid 2").2,
+            r"Process a\b\x pid 1 thread c pid 2"
         );
-        let bytes = r#"{"MESSAGE":[97,109,100,103,112,117,58,32,255]}"#;
-        assert_eq!(parsed(bytes).2, "\u{fffd}");
-        assert_eq!(parse(br#"{"MESSAGE":1} amdgpu: x"#), None);
+        let at = Some("2026-11-21T18:05:09Z".to_owned());
+        let json = r#"{"MESSAGE":"amdgpu: RW: 0x1","__REALTIME_TIMESTAMP":"1795284309000000"}"#;
+        assert_eq!(parsed(json), (at, None, "RW: 0x1".to_owned()));
+        let bytes: Vec<String> = b"HSA_STATUS_ERROR\xff".map(|byte| byte.to_string()).into();
+        let bytes = format!(r#"{{"MESSAGE":[{}]}}"#, bytes.join(","));
+        assert_eq!(parsed(&bytes).2, "HSA_STATUS_ERROR\u{fffd}");
     }
 
     proptest! {
@@ -260,7 +316,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_panics(line in "(amdgpu|\\[drm|:| |0000:03:00.0|[0-9],|;|\\\\x|\\{|\\PC)*") {
+        fn no_text_panics(line in "(amdgpu|\\[drm|:| |0000:03:00.0|[0-9],|;|\\\\x|\\{|RW: 0x1|\u{1b}\\[|\\PC)*") {
             let _ = parse(line.as_bytes());
         }
     }

@@ -95,10 +95,10 @@ impl Seen {
         let Some(parsed) = parse(line) else {
             return;
         };
-        let pid = match event::parse(&parsed.message) {
-            Some(Event::Fault(header)) => header.task.map(|task| task.pid),
-            Some(Event::Task(task)) => Some(task.pid),
-            Some(Event::Happened(Happening::QueueReset { pid })) => Some(pid),
+        let pid = match &parsed.event {
+            Event::Fault(header) => header.task.as_ref().map(|task| task.pid),
+            Event::Task(task) => Some(task.pid),
+            Event::Happened(Happening::QueueReset { pid }) => Some(*pid),
             _ => None,
         };
         if let Some(pid) = pid {

@@ -135,6 +135,59 @@ fn a_log_without_faults_is_clean_and_a_missing_one_an_error() {
 }
 
 #[test]
+fn a_prefix_may_hold_the_drivers_name_or_colours() {
+    let plain = &incidents(&dmesg(12))[0];
+    for host in ["amdgpu", "amdgpu-rig", "navi-amdgpu", "amdgpu:"] {
+        let line = |line| format!("Nov 21 18:05:09 {host} kernel: [   12.000000] {line}\n");
+        let found = incidents(&FAULT.map(line).concat());
+        assert_eq!(found.len(), 1, "{host}");
+        for field in ["address", "client", "pasid", "status"] {
+            assert_eq!(found[0]["faults"][0][field], plain["faults"][0][field]);
+        }
+        assert_eq!(found[0]["begin"], "Nov 21 18:05:09", "{host}");
+        assert_eq!(found[0]["gpu"], plain["gpu"], "{host}");
+        let timeout =
+            format!("Nov 21 18:05:09 {host} kernel: amdgpu 0000:03:00.0: ring sdma0 timeout, ");
+        let found = incidents(&format!("{timeout}signaled seq=1, emitted seq=2\n"));
+        assert_eq!(found[0]["summary"], "job timed out", "{host}");
+    }
+    // As dmesg --color=always prints it.
+    let coloured = FAULT.map(|line| {
+        let message = line.trim_start_matches("amdgpu 0000:03:00.0: ");
+        format!(
+            "\u{1b}[32m[   12.000000] \u{1b}[0m\u{1b}[33mamdgpu 0000:03:00.0: \u{1b}[0m\u{1b}[31m{message}\u{1b}[0m\n"
+        )
+    });
+    assert_eq!(&incidents(&coloured.concat())[0], plain);
+}
+
+#[test]
+fn what_dockers_log_wraps_is_read_and_so_is_json_of_another_kind() {
+    let line = json!({"log": format!("{ROCR}\n"), "stream": "stderr", "time": "2026-11-21T18:05:09.123456789Z"});
+    let found = incidents(&line.to_string());
+    assert_eq!(found[0]["summary"], "job aborted by ROCr");
+    assert_eq!(found[0]["begin"], "2026-11-21T18:05:09Z");
+    for line in [
+        json!({ "text": ROCR }).to_string(),
+        format!("{{{ROCR}"),
+        format!("{{\"log\":\"{ROCR}"),
+    ] {
+        assert_eq!(incidents(&line).len(), 1, "{line}");
+    }
+}
+
+#[test]
+fn what_run_says_of_a_fault_is_no_second_one() {
+    for before in ["", "Nov 21 18:05:09 host train[12]: "] {
+        let log = format!("{before}{ROCR}\n{before}rmcp-kctl: a GPU fault of the job: {ROCR}\n");
+        let found = incidents(&log);
+        assert_eq!(found.len(), 1);
+        let happenings = found[0]["happenings"].as_array().unwrap();
+        assert_eq!(happenings.len(), 1, "{happenings:?}");
+    }
+}
+
+#[test]
 fn a_status_register_of_0_says_nothing_of_who_asked() {
     // As Linux 6.12 prints it.
     let none = dmesg(12)
