@@ -139,10 +139,17 @@ pub enum Happening {
 impl Happening {
     /// Whether the process itself says so, and not the kernel.
     pub fn is_of_a_process(&self) -> bool {
-        matches!(
-            self,
-            Self::MemoryFault { .. } | Self::HardwareException { .. } | Self::RuntimeError { .. }
-        )
+        self.is_fault_of_a_process() || matches!(self, Self::RuntimeError { .. })
+    }
+
+    /// Whether the process itself says so, and it is the GPU that went wrong: most errors of ROCr tell of
+    /// a call that it refused.
+    pub fn is_fault_of_a_process(&self) -> bool {
+        match self {
+            Self::MemoryFault { .. } | Self::HardwareException { .. } => true,
+            Self::RuntimeError { name } => GPU_FAULTS.contains(&name.as_str()),
+            _ => false,
+        }
     }
 }
 
@@ -157,6 +164,15 @@ pub enum Stage {
     /// It did not work.
     Failed,
 }
+
+/// ROCr's errors of a queue whose job did on the GPU what it may not: hsa.h, and hsa_ext_amd.h of AMD's
+/// extensions.
+const GPU_FAULTS: [&str; 4] = [
+    "HSA_STATUS_ERROR_EXCEPTION",
+    "HSA_STATUS_ERROR_ILLEGAL_INSTRUCTION",
+    "HSA_STATUS_ERROR_MEMORY_APERTURE_VIOLATION",
+    "HSA_STATUS_ERROR_MEMORY_FAULT",
+];
 
 /// The kernel's TASK_COMM_LEN without the zero at its end.
 const LONGEST_NAME: usize = 15;

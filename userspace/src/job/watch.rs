@@ -3,7 +3,7 @@
 //! Watches the kernel's log and the job's standard error for faults of the job's processes.
 
 use super::signals;
-use crate::faultlog::event::{self, Event, Happening};
+use crate::faultlog::event::{Event, Happening};
 use crate::faultlog::incident::{Incident, Incidents};
 use crate::faultlog::line::{self, Line};
 use crate::faultlog::scan;
@@ -143,10 +143,7 @@ impl Seen {
         let Some(parsed) = parse(line) else {
             return;
         };
-        let fault = matches!(
-            event::parse(&parsed.message),
-            Some(Event::Happened(what)) if what.is_of_a_process()
-        );
+        let fault = matches!(&parsed.event, Event::Happened(what) if what.is_fault_of_a_process());
         if fault && self.faults.len() < KEPT {
             self.faults.push(printable(&parsed.message));
         }

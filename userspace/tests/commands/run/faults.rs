@@ -3,6 +3,7 @@
 //! A fault of the job's: found, kept, and what comes after it. The job itself writes the kernel's log.
 
 use super::job;
+use crate::faults::ROCR;
 use crate::running::Running;
 use crate::status::enforced;
 use crate::support::Tree;
@@ -16,10 +17,6 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
-
-/// ROCr's line before it ends its process.
-const ROCR: &str = "Memory access fault by GPU node-1 (Agent handle: 0x55d0) on address \
-                    0x7f0000001000. Reason: Page not present or supervisor privilege.";
 
 /// A guarded system with a log of the kernel, and a directory for what is kept.
 pub(super) fn logged() -> Tree {
@@ -150,6 +147,26 @@ fn without_the_kernels_log_rocrs_line_is_enough_and_that_is_said() {
     let (code, said) = text(&output);
     assert_eq!((code, bundles(&tree).len()), (Some(3), 1), "{said}");
     assert!(said.contains("log is not watched"), "{said}");
+}
+
+#[test]
+fn only_the_names_of_gpu_faults_are_a_fault_of_the_jobs() {
+    for (name, faults) in [
+        ("OUT_OF_RESOURCES", 0),
+        ("INVALID_ARGUMENT", 0),
+        ("EXCEPTION", 1),
+        ("ILLEGAL_INSTRUCTION", 1),
+        ("MEMORY_APERTURE_VIOLATION", 1),
+        ("MEMORY_FAULT", 1),
+    ] {
+        let tree = logged();
+        let line = format!("Callback: Queue aborting with error : HSA_STATUS_ERROR_{name}: x");
+        let output = faulty(&tree, &[], &format!("echo '{line}' >&2; exit 5"))
+            .output()
+            .unwrap();
+        let (code, said) = text(&output);
+        assert_eq!((code, bundles(&tree).len()), (Some(5), faults), "{said}");
+    }
 }
 
 #[test]
