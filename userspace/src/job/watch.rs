@@ -13,6 +13,7 @@ use crate::sysfs::process::{self, Process};
 use rustix::pipe::{pipe_with, PipeFlags};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
+use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -28,7 +29,7 @@ const LINES: usize = 500;
 const BYTES: usize = 64 << 10;
 /// How many incidents and faults are kept.
 const KEPT: usize = 64;
-/// The longest line that is looked at.
+/// The longest line of the kernel that is looked at.
 const LONGEST: usize = 16 << 10;
 /// How long the log is read when the job ended.
 const LONGEST_END: Duration = Duration::from_secs(5);
@@ -53,6 +54,7 @@ pub struct Seen {
     /// Processes that were not the job's, and when that was last seen.
     others: BTreeMap<u32, Instant>,
     group: Option<u32>,
+    /// The beginning of a line of the job's standard error.
     line: Vec<u8>,
 }
 
@@ -73,6 +75,7 @@ impl Shared {
     /// What was seen until now; what comes later is not.
     pub(super) fn take(&self) -> Seen {
         let mut seen = std::mem::take(&mut *self.seen());
+        seen.look_at_stderr(true);
         seen.grouping.end();
         seen.collect();
         seen
@@ -128,19 +131,26 @@ impl Seen {
         self.stderr.extend(bytes);
         let excess = self.stderr.len().saturating_sub(BYTES);
         self.stderr.drain(..excess);
-        for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
-            let room = LONGEST.saturating_sub(self.line.len());
-            self.line.extend(&piece[..piece.len().min(room)]);
-            if piece.ends_with(b"\n") {
-                let line = std::mem::take(&mut self.line);
-                self.take_line(line.trim_ascii_end());
-            }
+        self.line.extend(bytes);
+        self.look_at_stderr(false);
+    }
+
+    /// Looks at the lines that are whole, or at all when it is over.
+    fn look_at_stderr(&mut self, over: bool) {
+        let mut text = std::mem::take(&mut self.line);
+        let mut each = |line: &[u8]| {
+            self.take_line(line);
+            ControlFlow::Continue(())
+        };
+        if let ControlFlow::Continue(done) = scan::search(&text, over, &mut each) {
+            text.drain(..done);
         }
+        self.line = text;
     }
 
     /// A line of the job's standard error: what ROCr prints there is of the job.
     fn take_line(&mut self, line: &[u8]) {
-        let Some(parsed) = parse(line) else {
+        let Some(parsed) = line::parse(line) else {
             return;
         };
         let fault = matches!(&parsed.event, Event::Happened(what) if what.is_fault_of_a_process());
@@ -383,7 +393,8 @@ mod tests {
             seen.take_stderr(&[b'x'; 1000]);
         }
         assert_eq!((seen.kernel.len(), seen.stderr.len()), (LINES, BYTES));
-        assert_eq!((seen.faults.len(), seen.line.len()), (KEPT, LONGEST));
+        assert_eq!(seen.faults.len(), KEPT);
+        assert!(seen.line.len() < BYTES);
     }
 
     proptest! {

@@ -150,6 +150,20 @@ fn without_the_kernels_log_rocrs_line_is_enough_and_that_is_said() {
 }
 
 #[test]
+fn rocrs_line_after_a_progress_bar_and_without_an_end_is_a_fault() {
+    let tree = logged();
+    let script = format!(
+        "i=0; while [ $i -lt 400 ]; do printf '\\r%d%%|%080d|' $i $i >&2; i=$((i + 1)); done
+        printf %s '{ROCR}' >&2; kill -ABRT $$"
+    );
+    let output = faulty(&tree, &["--fallback", "retry:1"], &script)
+        .output()
+        .unwrap();
+    let (code, said) = text(&output);
+    assert_eq!((code, bundles(&tree).len()), (Some(134), 2), "{said}");
+}
+
+#[test]
 fn only_the_names_of_gpu_faults_are_a_fault_of_the_jobs() {
     for (name, faults) in [
         ("OUT_OF_RESOURCES", 0),
