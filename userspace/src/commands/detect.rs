@@ -15,6 +15,8 @@ use crate::sysfs::{module, pci};
 use anyhow::Result;
 use serde::Serialize;
 
+const NO_RENDER_NODE: &str = "it has no render node";
+
 /// What was found.
 #[derive(Debug, Serialize)]
 struct Detected {
@@ -34,6 +36,9 @@ pub(super) struct Gpu {
     gfx_target: Option<String>,
     pub(super) guarded: Answer,
     usable: Answer,
+    /// Whether a job may come to use it, whoever runs it.
+    #[serde(skip)]
+    pub(super) within_reach: bool,
 }
 
 /// The answer to a question that not every place can answer.
@@ -57,7 +62,9 @@ pub fn run(root: &Root, terminal: &Terminal, args: &cli::Detect) -> Result<Exit>
     let exit = exit(root, &gpus);
     let detected = Detected {
         exit_code: exit.code(),
-        none: gpus.is_empty().then(|| none(exit).to_owned()),
+        none: gpus
+            .is_empty()
+            .then(|| unseen(root).unwrap_or(NONE_FOUND).to_owned()),
         gpus,
     };
     if terminal.json() {
@@ -88,14 +95,16 @@ pub(super) fn gpus(root: &Root, user: Option<&User>) -> Result<Vec<Gpu>> {
 
 /// For the whole machine. A GPU that a job cannot use does not count.
 fn exit(root: &Root, gpus: &[Gpu]) -> Exit {
-    let unseen = |answer: &Answer| matches!(answer, Answer::Unseen(_));
+    let is_unseen = |answer: &Answer| matches!(answer, Answer::Unseen(_));
     let mut used = gpus
         .iter()
         .filter(|gpu| !matches!(gpu.usable, Answer::No(_)))
         .peekable();
     if gpus.is_empty() {
-        let looked = pci::visible(root) || kfd::present(root);
-        return if looked { Exit::NoGpu } else { Exit::Unseen };
+        return match unseen(root) {
+            None => Exit::NoGpu,
+            Some(_) => Exit::Unseen,
+        };
     }
     if used.peek().is_none() {
         return Exit::Unusable;
@@ -105,7 +114,7 @@ fn exit(root: &Root, gpus: &[Gpu]) -> Exit {
         Exit::NotInEffect
     } else if used
         .iter()
-        .any(|gpu| unseen(&gpu.guarded) || unseen(&gpu.usable))
+        .any(|gpu| is_unseen(&gpu.guarded) || is_unseen(&gpu.usable))
     {
         Exit::Unseen
     } else {
@@ -113,11 +122,30 @@ fn exit(root: &Root, gpus: &[Gpu]) -> Exit {
     }
 }
 
-fn none(exit: Exit) -> &'static str {
-    match exit {
-        Exit::NoGpu => NONE_FOUND,
-        _ => "neither /sys/bus/pci nor amdkfd's topology can be seen: whether there is a GPU is not known",
+/// Why it is not known whether there is a GPU when none is seen.
+pub(super) fn unseen(root: &Root) -> Option<&'static str> {
+    let looked = pci::visible(root) || kfd::present(root);
+    (!looked).then_some(
+        "neither /sys/bus/pci nor amdkfd's topology can be seen: whether there is a GPU is not known",
+    )
+}
+
+/// Why no job can use a GPU on the bus, whoever runs it: amdgpu does not drive it, or ROCm's runtime does
+/// not find it here. Where amdkfd's topology cannot be seen that is not known, and what somebody may not
+/// open, somebody else may.
+pub(super) fn out_of_reach(root: &Root, gpu: &status::Gpu, nodes: &[Node]) -> Option<String> {
+    match gpu.driver.as_deref() {
+        Some("amdgpu") => {}
+        Some(other) => return Some(format!("{other} drives it, not amdgpu")),
+        None => return Some("no driver has it".to_owned()),
     }
+    let has_node = nodes.iter().any(|node| node.bdf.as_ref() == Some(&gpu.bdf));
+    if has_node {
+        let render_node = pci::render_node(root, &gpu.bdf);
+        return render_node.is_none().then(|| NO_RENDER_NODE.to_owned());
+    }
+    kfd::present(root)
+        .then(|| "none of amdkfd's nodes that may be read here is this GPU's".to_owned())
 }
 
 impl Gpu {
@@ -133,12 +161,18 @@ impl Gpu {
             (None, None) => (gpu.pci_id.clone(), None),
         };
         let render_node = pci::render_node(root, &gpu.bdf);
+        let out_of_reach = out_of_reach(root, gpu, nodes);
         Some(Self {
             bdf: gpu.bdf.clone(),
             chip,
             gfx_target: gfx_target.map(str::to_owned),
             guarded: guarded(root, gpu),
-            usable: usable(root, node, render_node.as_deref(), user),
+            within_reach: out_of_reach.is_none(),
+            usable: match (out_of_reach, node) {
+                (Some(why), _) => Answer::No(why),
+                (None, None) => Answer::No("amdkfd's topology is not there".to_owned()),
+                (None, Some(_)) => usable(root, render_node.as_deref(), user),
+            },
         })
     }
 
@@ -150,7 +184,8 @@ impl Gpu {
             chip: chips(target)?,
             gfx_target: Some(target.to_owned()),
             guarded: Answer::Unseen("the GPU is not to be seen in /sys/bus/pci".to_owned()),
-            usable: usable(root, Some(node), node.render_node.as_deref(), user),
+            usable: usable(root, node.render_node.as_deref(), user),
+            within_reach: node.render_node.is_some(),
         })
     }
 
@@ -224,22 +259,10 @@ fn guarded(root: &Root, gpu: &status::Gpu) -> Answer {
     }
 }
 
-/// Whether ROCm's runtime, run by this user, finds the GPU and may open it.
-fn usable(
-    root: &Root,
-    node: Option<&Node>,
-    render_node: Option<&str>,
-    user: Option<&User>,
-) -> Answer {
-    if node.is_none() {
-        return Answer::No(if kfd::present(root) {
-            "none of amdkfd's nodes that may be read here is this GPU's".to_owned()
-        } else {
-            "amdkfd's topology is not there".to_owned()
-        });
-    }
+/// Whether ROCm's runtime, run by this user, may open a GPU that it finds.
+fn usable(root: &Root, render_node: Option<&str>, user: Option<&User>) -> Answer {
     let Some(render_node) = render_node else {
-        return Answer::No("it has no render node".to_owned());
+        return Answer::No(NO_RENDER_NODE.to_owned());
     };
     let Some(user) = user else {
         return Answer::Unseen(accounts::NOBODY.to_owned());

@@ -20,6 +20,8 @@ pub(crate) fn job(tree: &Tree, options: &[&str], script: &str) -> Command {
     // Whatever the tests themselves were told to ignore, as by nohup.
     command.arg("--default-signal").arg(inner.get_program());
     command.args(inner.get_args());
+    // Where faults are kept is tried before each start.
+    command.env("XDG_STATE_HOME", tree.path("/state"));
     command
 }
 
@@ -90,11 +92,6 @@ fn nothing_is_started_on_a_gpu_that_is_not_guarded_but_by_force() {
     let forced = job(&tree, &["--force"], &script).output().unwrap();
     assert_eq!(forced.status.code(), Some(3));
     assert!(mark.exists());
-    // What is not there needs no guard.
-    assert_eq!(
-        job(&Tree::new(), &[], "exit 4").status().unwrap().code(),
-        Some(4)
-    );
     let refused = tree.run(&["--json", "run", "--", "true"]);
     assert_eq!(
         (refused.code, &refused.json()["exit_code"]),
@@ -110,6 +107,56 @@ fn nothing_is_started_on_a_gpu_that_is_not_guarded_but_by_force() {
     tree.guard(crate::status::BDF, "noretry", "maybe");
     let unread = job(&tree, &[], &script).output().unwrap();
     assert_eq!(unread.status.code(), Some(124));
+}
+
+#[test]
+fn what_is_not_there_needs_no_guard_and_what_cannot_be_seen_does() {
+    let tree = Tree::new();
+    let run = |options: &[&str]| {
+        let output = job(&tree, options, "exit 4").output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let (code, said) = run(&[]);
+    assert_eq!(code, Some(124), "{said}");
+    assert!(
+        said.contains("whether there is a GPU is not known"),
+        "{said}"
+    );
+    assert_eq!(run(&["--force"]).0, Some(4));
+    tree.write("/sys/bus/pci/devices/0000:00:00.0/vendor", "0x8086")
+        .write("/dev/kmsg", "6,1,1,-;before");
+    assert_eq!(run(&[]), (Some(4), String::new()));
+}
+
+#[test]
+fn a_gpu_that_no_job_can_use_needs_no_guard() {
+    let start = |tree: &Tree| {
+        let output = job(tree, &[], "exit 4").output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let tree = crate::detect::ready();
+    let second = "0000:02:00.0";
+    tree.write("/dev/kmsg", "6,1,1,-;before")
+        .pci(second, "0x1002", "0x73bf", "0x030000");
+    assert_eq!(start(&tree), (Some(4), String::new()), "no driver");
+    tree.bind(second, "vfio-pci");
+    assert_eq!(tree.run(&["detect", "--user", "ann"]).code, 0);
+    assert_eq!(start(&tree), (Some(4), String::new()), "another driver");
+    let tree = crate::detect::ready();
+    tree.write("/dev/kmsg", "6,1,1,-;before")
+        .gpu(second, "0x73bf", [10, 3, 0]);
+    assert_eq!(start(&tree), (Some(4), String::new()), "no node");
+    // A device that this user may not open, the job may.
+    let tree = crate::detect::ready();
+    tree.guard(crate::status::BDF, "state", "armed");
+    assert_eq!(tree.run(&["detect", "--user", "bob"]).code, 4);
+    assert_eq!(start(&tree).0, Some(124));
 }
 
 #[test]

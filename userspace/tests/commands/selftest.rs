@@ -181,6 +181,23 @@ fn an_interruption_ends_what_runs() {
 }
 
 #[test]
+fn a_gpu_that_no_job_can_use_is_passed_over_beside_another() {
+    let tree = ready();
+    tree.pci("0000:02:00.0", "0x1002", "0x73bf", "0x030000")
+        .bind("0000:02:00.0", "vfio-pci");
+    let (code, steps) = climb(&tree);
+    assert_eq!(
+        (code, outcomes(&steps)),
+        (0, vec!["passed"; 8]),
+        "{steps:#?}"
+    );
+    let tree = Tree::new();
+    tree.pci(BDF, "0x1002", "0x731f", "0x030000");
+    let (_, steps) = climb(&tree);
+    assert!(steps[0].contains("amdgpu does not drive"), "{steps:#?}");
+}
+
+#[test]
 fn without_a_gpu_or_a_log_it_says_so() {
     let (code, steps) = climb(&Tree::new());
     assert_eq!(code, 2);

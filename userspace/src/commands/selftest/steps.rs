@@ -4,12 +4,13 @@
 
 use super::log::Log;
 use super::{Outcome, Step};
+use crate::commands::detect;
 use crate::commands::status::{Gpu, Status};
 use crate::gpu::NONE_FOUND;
 use crate::process;
 use crate::report::printable;
 use crate::root::Root;
-use crate::sysfs::kfd;
+use crate::sysfs::kfd::{self, Node};
 use crate::variables;
 use anyhow::{Context, Result};
 use std::collections::BTreeSet;
@@ -46,8 +47,14 @@ pub(super) fn climb(
     let log = Log::open(root);
     let mut gpus = Status::read(root)?.gpus;
     gpus.retain(|gpu| gpu.covered != Some(false));
+    let nodes = kfd::readable_gpus(root);
+    let within_reach = |gpu: &Gpu| detect::out_of_reach(root, gpu, &nodes).is_none();
+    // Those that no job can use are told of only where there is no other.
+    if gpus.iter().any(within_reach) {
+        gpus.retain(within_reach);
+    }
     let mut ready = true;
-    for step in [kernel(&gpus), module(&gpus), kfd_nodes(root, &gpus)] {
+    for step in [kernel(&gpus), module(&gpus), kfd_nodes(&nodes, &gpus)] {
         ready &= step.outcome == Outcome::Passed;
         each(step)?;
     }
@@ -134,12 +141,11 @@ fn module(gpus: &[Gpu]) -> Step {
     }
 }
 
-fn kfd_nodes(root: &Root, gpus: &[Gpu]) -> Step {
+fn kfd_nodes(nodes: &[Node], gpus: &[Gpu]) -> Step {
     const NAME: &str = "kfd node";
     if gpus.is_empty() {
         return Step::skipped(NAME, NONE_FOUND);
     }
-    let nodes = kfd::readable_gpus(root);
     let mut found = Vec::new();
     for gpu in gpus {
         let Some(node) = nodes
