@@ -3,10 +3,9 @@
 //! The environment of a job: what it should have and what it should not, by the GPUs of the machine and
 //! by profiles.
 
-use super::gfx_override::target;
 use super::known::{Known, Weight, OVERRIDE};
 use super::profile::{Profile, Profiles, DEFAULT};
-use super::{find, harms, Gpu, KNOWN};
+use super::{find, gfx_override, harms, Gpu, KNOWN};
 use crate::policy::Chip;
 use serde::Serialize;
 
@@ -40,7 +39,7 @@ pub struct Set {
 pub struct Unset {
     /// Its name.
     pub name: String,
-    /// A value that does no harm stays: a version of an instruction set that begins so, such as 10.3.
+    /// A value that does no harm stays: the version of a chip of this series, such as 10.3.
     pub unless: Option<String>,
     /// The profile that takes it away.
     pub profile: String,
@@ -159,7 +158,10 @@ fn harmful(gpus: &[Gpu], default: &Profile) -> Vec<Unset> {
             all.push(unset(known.name.to_owned(), None));
             continue;
         }
-        let mut series: Vec<Option<String>> = chips.iter().map(|chip| self::series(chip)).collect();
+        let mut series: Vec<Option<String>> = chips
+            .iter()
+            .map(|chip| gfx_override::series(chip))
+            .collect();
         series.sort();
         series.dedup();
         let one = match series.as_slice() {
@@ -169,15 +171,10 @@ fn harmful(gpus: &[Gpu], default: &Profile) -> Vec<Unset> {
         all.push(unset(OVERRIDE.to_owned(), one));
         all.extend(gpus.iter().filter_map(|gpu| {
             let name = format!("{OVERRIDE}_{}", gpu.node?);
-            Some(unset(name, self::series(gpu.chip)))
+            Some(unset(name, gfx_override::series(gpu.chip)))
         }));
     }
     all
-}
-
-/// 10.3 of gfx1030: a sister chip's code does no harm.
-fn series(chip: &Chip) -> Option<String> {
-    target(chip).map(|(major, minor, _)| format!("{major}.{minor}"))
 }
 
 #[cfg(test)]

@@ -162,13 +162,14 @@ impl Known {
 pub const OVERRIDE: &str = "HSA_OVERRIDE_GFX_VERSION";
 
 /// The table.
-pub const KNOWN: [Known; 23] = [
+pub const KNOWN: [Known; 25] = [
     known(
         OVERRIDE,
         Weight::Harmful,
         When::Any,
         "it makes ROCm run code of another GPU; across minor versions (gfx1030 code on gfx101x) that \
-         is a documented cause of HSA_STATUS_ERROR_MEMORY_APERTURE_VIOLATION",
+         is a documented cause of HSA_STATUS_ERROR_MEMORY_APERTURE_VIOLATION. With the version of no \
+         chip ROCr leaves the GPU out",
         "ROCm 1.7; for one node, as HSA_OVERRIDE_GFX_VERSION_1, ROCm 6.3",
         "libhsakmt 6.2.4, src/topology.c:1211-1230",
     )
@@ -332,6 +333,24 @@ pub const KNOWN: [Known; 23] = [
         "each launch then waits: for finding faults",
         "ROCm 6.1",
         "clr 6.2.2, rocclr/utils/flags.hpp:169; rocclr/platform/command.cpp:403",
+    ),
+    known(
+        "AMD_LOG_LEVEL",
+        Weight::Noted,
+        When::Number,
+        "HIP then logs what it does to standard error (1: errors, to 4: all): for finding faults, and slow \
+         from 3 on",
+        "ROCm 5.7 or earlier",
+        "clr 6.4.3, rocclr/utils/flags.hpp:27",
+    ),
+    known(
+        "GPU_MAX_HW_QUEUES",
+        Weight::Harmless,
+        When::Any,
+        "so many queues HIP makes on a GPU for streams of one priority before they share them; 4 where it \
+         is not set",
+        "ROCm 5.7 or earlier",
+        "clr 6.4.3, rocclr/utils/flags.hpp:152; rocclr/device/rocm/rocdevice.cpp:3003",
     ),
     known(
         "PYTORCH_NO_CUDA_MEMORY_CACHING",

@@ -100,10 +100,7 @@ pub fn harms(name: &str, value: &str, gpus: &[Gpu]) -> bool {
                 Nodes::All => true,
                 Nodes::One(node) => gpu.node == Some(node),
             })
-            .any(|gpu| {
-                gfx_override::version(value)
-                    .is_none_or(|version| gfx_override::crosses(version, gpu.chip))
-            }),
+            .any(|gpu| !gfx_override::is_harmless(value, gpu.chip)),
     }
 }
 

@@ -3,6 +3,7 @@
 //! An environment as text that a shell or systemd reads. One statement a line, each ended so that it
 //! survives an `eval` that makes one line of them.
 
+use super::gfx_override::steppings;
 use super::job::{Facts, Job, Unset};
 use crate::report::printable;
 
@@ -49,19 +50,28 @@ impl Reader {
     fn unset(self, Unset { name, unless, .. }: &Unset) -> String {
         match (self, unless) {
             (Self::Sh, None) => format!("unset {name};"),
-            (Self::Sh, Some(version)) => {
-                format!("case ${{{name}-}} in {version}.[0-9]) ;; *) unset {name} ;; esac;")
+            // With nothing but blanks before it.
+            (Self::Sh, Some(series)) => {
+                let version = format!("*{series}.[{}]", steppings(series));
+                format!(
+                    "case ${{{name}-}} in *[![:space:]]{version}) unset {name} ;; {version}) ;; \
+                     *) unset {name} ;; esac;"
+                )
             }
             (Self::Fish, None) => format!("set -e {name};"),
-            (Self::Fish, Some(version)) => {
-                let version = version.replace('.', "\\.");
-                format!("string match -qr '^{version}\\.[0-9]$' -- \"${name}\"; or set -e {name};")
+            (Self::Fish, Some(series)) => {
+                let version = series.replace('.', "\\.");
+                let steppings = steppings(series);
+                format!(
+                    "string match -qr '^\\s*{version}\\.[{steppings}]\\z' -- \"${name}\"; \
+                     or set -e {name};"
+                )
             }
             (Self::Systemd, None) => {
                 format!("# the unit itself has to say: UnsetEnvironment={name}")
             }
-            (Self::Systemd, Some(version)) => format!(
-                "# the unit itself has to say, unless the value is {version}.N: UnsetEnvironment={name}"
+            (Self::Systemd, Some(series)) => format!(
+                "# the unit itself has to say, unless the value is {series}.N: UnsetEnvironment={name}"
             ),
         }
     }
@@ -103,7 +113,10 @@ fn comment(name: &str, facts: &Facts) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::variables::harms;
     use crate::variables::job::Set;
+    use crate::variables::known::OVERRIDE;
+    use crate::variables::testing::gpus;
     use proptest::prelude::*;
     use std::process::Command;
 
@@ -163,11 +176,12 @@ mod tests {
         let job = job(&[("B", "it's")], &[("A", None), ("C", Some("10.3"))]);
         assert_eq!(
             Reader::Sh.render(&job, false),
-            "unset A;\ncase ${C-} in 10.3.[0-9]) ;; *) unset C ;; esac;\nexport B='it'\\''s';\n"
+            "unset A;\ncase ${C-} in *[![:space:]]*10.3.[0123456]) unset C ;; *10.3.[0123456]) ;; \
+             *) unset C ;; esac;\nexport B='it'\\''s';\n"
         );
         assert_eq!(
             Reader::Fish.render(&job, false),
-            "set -e A;\nstring match -qr '^10\\.3\\.[0-9]$' -- \"$C\"; or set -e C;\n\
+            "set -e A;\nstring match -qr '^\\s*10\\.3\\.[0123456]\\z' -- \"$C\"; or set -e C;\n\
              set -gx B 'it\\'s';\n"
         );
         let systemd = Reader::Systemd.render(&job, false);
@@ -191,11 +205,31 @@ mod tests {
             }
             let text = reader.render(&job, true);
             let after = |before: &str| a_after(shell, &text, before);
-            assert_eq!(after("10.3.1").as_deref(), Some("10.3.1"), "{shell}");
-            for other in [
-                "10.1.0", "", "10.3", "10.3.0.1", "x10.3.0", "10x3.0", "10.3.*",
+            // As `run` judges.
+            let gpus = gpus(&["gfx1030"]);
+            for value in [
+                "10.3.1",
+                " \t10.3.6",
+                "\n10.3.0",
+                "10.1.0",
+                "",
+                "10.3",
+                "10.3.0.1",
+                "x10.3.0",
+                "10x3.0",
+                "10.3.*",
+                "10.3.7",
+                "10.3.10",
+                "10.3.0 ",
+                "10.3.0\n",
+                "1 10.3.0",
+                "010.3.0",
+                "10.3.010.3.0",
+                " ",
             ] {
-                assert_eq!(after(other), None, "{shell}: {other:?}");
+                let stays = !harms(OVERRIDE, value, &gpus);
+                let left = stays.then_some(value);
+                assert_eq!(after(value).as_deref(), left, "{shell}: {value:?}");
             }
         }
     }
@@ -232,6 +266,13 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_shell_judges_as_run_does(value in "[ \t\n+x]{0,2}(10\\.[13]\\.[0-9]{1,2}|[0-9. ]{0,8})[ \n]?") {
+            let text = Reader::Sh.render(&job(&[], &[("A", Some("10.1"))]), false);
+            let stays = !harms(OVERRIDE, &value, &gpus(&["gfx1010"]));
+            prop_assert_eq!(a_after("sh", &text, &value), stays.then_some(value));
+        }
 
         #[test]
         fn a_shell_gets_every_value_as_it_was(value in "[^\0]{0,30}", odd in "['\"\\\\$`!*?~#; \n()a-]{0,20}") {

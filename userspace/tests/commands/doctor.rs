@@ -600,6 +600,7 @@ fn the_override_is_judged_by_the_gpu() {
         ([10, 1, 10], "10.3.0", "error", "another GPU on gfx1010"),
         ([10, 1, 10], "10.1.0", "note", "changes nothing"),
         ([10, 3, 2], "10.3.0", "note", "sister chip on gfx1031"),
+        ([10, 1, 10], "10.1.10", "error", "version of no chip"),
         ([10, 3, 0], "11.0.0", "error", "another GPU on gfx1030"),
         ([10, 3, 0], "ten", "warning", "is no version"),
         ([10, 3, 0], "$X", "warning", "takes a shell"),

@@ -123,6 +123,16 @@ fn override_finding(
             ))
             .mend(remove());
     }
+    if chips
+        .iter()
+        .any(|chip| !gfx_override::is_harmless(value, chip))
+    {
+        return check
+            .error(format!(
+                "{what} is the version of no chip: ROCr leaves the GPU out"
+            ))
+            .mend(remove());
+    }
     let other: Vec<&Chip> = chips
         .iter()
         .copied()
