@@ -65,7 +65,15 @@ pub fn caller(root: &Root) -> Option<User> {
     let sudo = std::env::var("SUDO_UID")
         .ok()
         .and_then(|uid| uid.parse().ok());
-    let uid = if own == 0 { sudo.unwrap_or(own) } else { own };
+    numbered(root, if own == 0 { sudo.unwrap_or(own) } else { own })
+}
+
+/// The account of this process, whoever called sudo. `None` when it is not listed.
+pub fn own(root: &Root) -> Option<User> {
+    numbered(root, getuid().as_raw())
+}
+
+fn numbered(root: &Root, uid: u32) -> Option<User> {
     users(root).into_iter().find(|user| user.uid == uid)
 }
 

@@ -151,15 +151,15 @@ pub enum Command {
     /// and whether a fault was seen; a pipe or a file gets nothing of it.
     ///
     /// When a fault was seen, a directory that only this user may read gets the decoded incidents,
-    /// the last lines of the kernel and of standard error, the environment (without the values of what
-    /// looks like a secret), the versions, the status and how the job ended. Only when that is on the
+    /// the last lines of the kernel and of standard error, the environment (without what looks like a
+    /// secret), the versions, the status and how the job ended. Only when that is on the
     /// disk, and the job failed, and no signal asked for its end, something is started again; what is
     /// left of the job's group is ended before. With --json, a dry run or a refusal is one document.
     ///
     /// Exit codes: that of what was started last, and 128+N when signal N ended it; 1 the command line
-    /// was not understood; 124 nothing was started, because a GPU is not guarded or the environment
-    /// does harm, and the output says why; 125 an error of rmcp-kctl; 126 the program cannot be run; 127
-    /// there is no such program.
+    /// was not understood; 124 nothing was started, because a GPU is not guarded, or that cannot be
+    /// seen, or the environment does harm, and the output says why; 125 an error of rmcp-kctl, or a
+    /// fault could not be kept; 126 the program cannot be run; 127 there is no such program.
     #[command(
         after_help = "Examples:\n  rmcp-kctl run -- python3 train.py --epochs 3\n  rmcp-kctl run --fallback retry:3 --resume-with './train.sh --resume' -- ./train.sh"
     )]
@@ -405,6 +405,9 @@ pub struct Run {
     #[arg(long, value_name = "COMMAND")]
     pub resume_with: Option<OsString>,
     /// Keep faults below this directory [default: $XDG_STATE_HOME/rmcp/runs]
+    ///
+    /// Whether it can be written is tried before the job. With --fallback or --resume-with a job whose
+    /// faults cannot be kept is not started.
     #[arg(long, value_name = "DIR")]
     pub log: Option<PathBuf>,
     /// Start the job whatever is wrong

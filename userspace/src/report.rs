@@ -96,6 +96,10 @@ impl Line {
     }
 }
 
+fn styled(lines: &[Line]) -> String {
+    lines.iter().map(|line| line.styled() + "\n").collect()
+}
+
 /// The text with what could do something to a terminal replaced.
 pub fn printable(text: &str) -> String {
     text.chars()
@@ -177,10 +181,15 @@ impl Terminal {
     ///
     /// When they cannot be written; a reader that went away is an error here.
     pub fn print(&self, lines: &[Line]) -> io::Result<()> {
-        let text: String = lines.iter().map(|line| line.styled() + "\n").collect();
         let mut out = AutoStream::new(io::stdout().lock(), self.color);
-        out.write_all(text.as_bytes())?;
+        out.write_all(styled(lines).as_bytes())?;
         out.flush()
+    }
+
+    /// Lines beside the result. A reader that went away is not an error.
+    pub fn beside(&self, lines: &[Line]) {
+        let mut out = AutoStream::new(io::stderr().lock(), self.color);
+        let _ = out.write_all(styled(lines).as_bytes());
     }
 
     /// A result that another program reads, as it is.

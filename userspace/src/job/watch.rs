@@ -51,6 +51,8 @@ pub struct Seen {
     pub gaps: Vec<String>,
     grouping: Incidents,
     members: BTreeSet<u32>,
+    /// The processes of `unknown`.
+    undecided: BTreeSet<u32>,
     /// Processes that were not the job's, and when that was last seen.
     others: BTreeMap<u32, Instant>,
     group: Option<u32>,
@@ -88,6 +90,14 @@ impl Shared {
 }
 
 impl Seen {
+    /// The incidents that are the job's, may be, or are nobody's, such as a reset of the GPU.
+    pub fn of_job(&self) -> impl Iterator<Item = &Incident> {
+        self.incidents.iter().filter(|incident| {
+            let pid = incident.task.as_ref().map(|task| task.pid);
+            pid.is_none_or(|pid| self.members.contains(&pid) || self.undecided.contains(&pid))
+        })
+    }
+
     /// A line of the kernel's log.
     fn take_kernel(&mut self, line: &[u8]) {
         let line = &line[..line.len().min(LONGEST)];
@@ -124,6 +134,7 @@ impl Seen {
         self.others.insert(pid, Instant::now());
         if all.iter().all(|process| process.pid != pid) && self.unknown.len() < KEPT {
             self.unknown.push(printable(message));
+            self.undecided.insert(pid);
         }
     }
 

@@ -18,10 +18,10 @@ pub(crate) fn job(tree: &Tree, options: &[&str], script: &str) -> Command {
     let inner = inheriting(tree, options, script);
     let mut command = Command::new("env");
     // Whatever the tests themselves were told to ignore, as by nohup.
-    command.arg("--default-signal").arg(inner.get_program());
-    command.args(inner.get_args());
+    command.arg("--default-signal");
     // Where faults are kept is tried before each start.
-    command.env("XDG_STATE_HOME", tree.path("/state"));
+    command.arg(format!("XDG_STATE_HOME={}", tree.path("/state").display()));
+    command.arg(inner.get_program()).args(inner.get_args());
     command
 }
 

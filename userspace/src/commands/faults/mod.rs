@@ -14,7 +14,7 @@ use crate::faultlog::since::Since;
 use crate::faultlog::{line, meaning, scan};
 use crate::gpu::GcVersion;
 use crate::kmsg::{self, Device, Journal, Lost, Running, Tail};
-use crate::report::Terminal;
+use crate::report::{Line, Terminal};
 use crate::root::Root;
 use crate::sysfs::discovery;
 use anyhow::{Context, Result};
@@ -189,6 +189,11 @@ impl Reader<'_> {
             false => Gpu::Unknown,
         }
     }
+}
+
+/// An incident in this machine's own log, as a person reads it.
+pub(super) fn told(root: &Root, incident: &Incident) -> Vec<Line> {
+    screen::incident(&meaning::explain(incident, gpu(root, incident)))
 }
 
 /// What this machine knows of the GPU of an incident in its own log.

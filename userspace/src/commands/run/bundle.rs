@@ -3,6 +3,7 @@
 //! What is kept of a fault: a directory for this user alone, on the disk before anything else is done.
 
 use super::policy::Attempt;
+use super::{place, secrets};
 use crate::accounts;
 use crate::clock;
 use crate::commands::faults;
@@ -11,29 +12,17 @@ use crate::faultlog::meaning;
 use crate::job::{End, Seen};
 use crate::kernel;
 use crate::os_release;
+use crate::report::Line;
 use crate::rocm;
 use crate::root::Root;
 use crate::steps::write_atomically;
 use anyhow::{Context, Result};
 use serde_json::{json, Value};
 use std::ffi::OsStr;
-use std::fs::{DirBuilder, File};
+use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
-
-/// What the names of variables and options have in them whose values are kept from everybody.
-const SECRET: [&str; 7] = [
-    "TOKEN",
-    "KEY",
-    "PASSWORD",
-    "PASSWD",
-    "PASSPHRASE",
-    "SECRET",
-    "CREDENTIAL",
-];
-const HIDDEN: &str = "<hidden>";
 
 /// A job that had a fault.
 pub(super) struct Case<'a> {
@@ -42,24 +31,9 @@ pub(super) struct Case<'a> {
     pub(super) started: SystemTime,
     pub(super) end: End,
     pub(super) seen: &'a Seen,
+    /// What a person is told of it.
+    pub(super) told: &'a [Line],
     pub(super) unwatched: &'a [String],
-}
-
-/// Where bundles are, unless somebody says otherwise.
-///
-/// # Errors
-///
-/// When this user has no home directory.
-pub(super) fn directory() -> Result<PathBuf> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    let state = match set("XDG_STATE_HOME") {
-        Some(state) => PathBuf::from(state),
-        None => {
-            let home = set("HOME").context("there is no home directory: name one with --log")?;
-            Path::new(&home).join(".local/state")
-        }
-    };
-    Ok(state.join("rmcp/runs"))
 }
 
 /// Writes the bundle; where it is.
@@ -69,14 +43,9 @@ pub(super) fn directory() -> Result<PathBuf> {
 /// When it cannot be written as a whole.
 pub(super) fn keep(root: &Root, below: &Path, case: &Case) -> Result<PathBuf> {
     let directory = below.join(format!("{}-{}", clock::utc(case.started), case.pid));
-    let make = |directory: &Path, also_above: bool| {
-        let mut builder = DirBuilder::new();
-        let made = builder.mode(0o700).recursive(also_above).create(directory);
-        made.with_context(|| format!("cannot make {}", directory.display()))
-    };
-    make(below, true)?;
+    place::make(below, true)?;
     // Where others may write, too, none of them made this one.
-    make(&directory, false)?;
+    place::make(&directory, false)?;
     let write = |name: &str, bytes: &[u8]| write_atomically(&directory.join(name), bytes, 0o600);
     let incidents = case.seen.incidents.iter().map(|incident| {
         let explained = meaning::explain(incident, faults::gpu(root, incident));
@@ -84,6 +53,8 @@ pub(super) fn keep(root: &Root, below: &Path, case: &Case) -> Result<PathBuf> {
     });
     let incidents: Result<String> = incidents.collect();
     write("incidents.jsonl", incidents?.as_bytes())?;
+    let told: String = case.told.iter().map(|line| line.text() + "\n").collect();
+    write("incidents.txt", told.as_bytes())?;
     let kernel: Vec<&[u8]> = case.seen.kernel.iter().map(Vec::as_slice).collect();
     write("kernel.log", &kernel.join(&b'\n'))?;
     let stderr: Vec<u8> = case.seen.stderr.iter().copied().collect();
@@ -115,7 +86,7 @@ fn summary(root: &Root, case: &Case) -> Value {
         "distribution": os_release::value(root, "PRETTY_NAME"),
         "rocm": rocm(root),
         "pytorch": pytorch(root),
-        "command": without_secrets(case.attempt.words.iter().map(|word| word.to_string_lossy().into_owned())),
+        "command": secrets::words(case.attempt.words.iter().map(|word| word.to_string_lossy().into_owned())),
         "gpus_hidden": case.attempt.gpus_hidden,
         "pid": case.pid,
         "started": clock::utc(case.started),
@@ -165,88 +136,13 @@ fn environment(attempt: &Attempt) -> String {
     let line = |(name, value): (Vec<u8>, Vec<u8>)| {
         let name = String::from_utf8_lossy(&name).into_owned();
         let value = String::from_utf8_lossy(&value).into_owned();
-        let value = match is_secret(&name) || has_password(&value) {
-            true => HIDDEN.to_owned(),
-            // One line each, whatever is in it.
-            false => value.escape_debug().to_string(),
-        };
-        format!("{name}={value}\n")
+        // One line each, whatever is in it.
+        let value = secrets::value(&name, &value);
+        format!("{name}={}\n", value.escape_debug())
     };
     variables.into_iter().map(line).collect()
 }
 
 fn bytes(text: &OsStr) -> Vec<u8> {
     text.as_bytes().to_vec()
-}
-
-fn is_secret(name: &str) -> bool {
-    let name = name.to_uppercase();
-    SECRET.iter().any(|secret| name.contains(secret))
-}
-
-/// Whether this is an address such as `scheme://user:password@host`.
-fn has_password(value: &str) -> bool {
-    let user = value.split_once("://").map(|(_, rest)| rest);
-    let user = user.and_then(|rest| rest.split('/').next()?.split_once('@'));
-    user.is_some_and(|(user, _)| user.contains(':'))
-}
-
-/// The words of a command: `--token=VALUE`, `TOKEN=VALUE`, and what follows `--token`.
-fn without_secrets(words: impl Iterator<Item = String>) -> Vec<String> {
-    let mut hide_next = false;
-    words
-        .map(|word| {
-            let hide = std::mem::take(&mut hide_next);
-            match word.split_once('=') {
-                Some((name, _)) if is_secret(name) => format!("{name}={HIDDEN}"),
-                _ if hide || has_password(&word) => HIDDEN.to_owned(),
-                _ => {
-                    hide_next = word.starts_with('-') && is_secret(&word);
-                    word
-                }
-            }
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn what_looks_secret_is_hidden() {
-        for name in [
-            "HF_TOKEN",
-            "AWS_SECRET_ACCESS_KEY",
-            "wandb_api_key",
-            "MyPassword",
-        ] {
-            assert!(is_secret(name), "{name}");
-        }
-        assert!(!is_secret("PATH") && !is_secret("HSA_USE_SVM"));
-        assert!(has_password("http://ann:pw@proxy:3128/x"));
-        assert!(!has_password("http://host/a:b@c") && !has_password("ann@host"));
-        let words = [
-            "python3",
-            "--hf-token",
-            "x",
-            "--api-key=y",
-            "TOKEN=z",
-            "--lr",
-            "0.1",
-        ];
-        let hidden = without_secrets(words.iter().map(|word| (*word).to_owned()));
-        assert_eq!(
-            hidden.join(" "),
-            "python3 --hf-token <hidden> --api-key=<hidden> TOKEN=<hidden> --lr 0.1"
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn no_words_panic(words: Vec<String>) {
-            prop_assert_eq!(without_secrets(words.iter().cloned()).len(), words.len());
-        }
-    }
 }

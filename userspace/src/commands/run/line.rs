@@ -7,11 +7,12 @@ use crate::root::Root;
 use crate::sysfs::amdgpu;
 use crate::variables;
 use std::io::{self, IsTerminal};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 const EVERY: Duration = Duration::from_secs(1);
+/// How long the terminal may take to get its title back: one that Ctrl-S halts takes for ever.
+const LONGEST_END: Duration = Duration::from_secs(1);
 
 /// Terminals without a title: they would show it in the midst of the job's output.
 const WITHOUT_TITLE: [&str; 3] = ["", "dumb", "linux"];
@@ -23,7 +24,7 @@ const TAKE_BACK: &str = "\x1b[23;2t";
 /// A status line that is kept up to date.
 pub(super) struct StatusLine {
     stop: Sender<()>,
-    thread: JoinHandle<()>,
+    over: Receiver<()>,
 }
 
 impl StatusLine {
@@ -38,7 +39,8 @@ impl StatusLine {
         let gpus = variables::gpus(&root).unwrap_or_default();
         let gpus: Vec<String> = gpus.into_iter().map(|gpu| gpu.bdf).collect();
         let (stop, stopped) = mpsc::channel();
-        let thread = job::thread(move || {
+        let (done, over) = mpsc::channel();
+        job::thread(move || {
             let mut kept = false;
             while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
                 if !terminal.has(job) {
@@ -52,14 +54,15 @@ impl StatusLine {
             if kept {
                 terminal.write(TAKE_BACK);
             }
+            let _ = done.send(());
         });
-        Some(Self { stop, thread })
+        Some(Self { stop, over })
     }
 
     /// Gives the terminal its title back.
     pub(super) fn end(self) {
         drop(self.stop);
-        let _ = self.thread.join();
+        let _ = self.over.recv_timeout(LONGEST_END);
     }
 }
 

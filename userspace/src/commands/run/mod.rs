@@ -6,17 +6,19 @@
 mod bundle;
 mod environment;
 mod line;
+mod place;
 mod policy;
 mod preset;
 mod refusal;
+mod secrets;
 
 pub use policy::Fallback;
 pub use preset::Preset;
 
-use super::Exit;
+use super::{faults, Exit};
 use crate::cli;
-use crate::job::{End, Ended, Faults, Job, Seen, Signals};
-use crate::report::{printable, Terminal};
+use crate::job::{End, Ended, Faults, Job, Signals};
+use crate::report::{printable, Line, Terminal, Tone};
 use crate::root::Root;
 use anyhow::{anyhow, Context, Result};
 use bundle::Case;
@@ -25,6 +27,7 @@ use line::StatusLine;
 use policy::Attempt;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
@@ -36,6 +39,8 @@ const FAILED: u8 = 125;
 const CANNOT_RUN: u8 = 126;
 /// There is no such program.
 const NOT_FOUND: u8 = 127;
+
+const ASKED_TO_END: &str = "a signal asked to end";
 
 /// Runs the command. Its errors have a code of their own, so that they are not taken for the job's.
 pub fn run(root: &Root, terminal: &Terminal, args: &cli::Run) -> Exit {
@@ -49,22 +54,49 @@ fn attempt(root: &Root, terminal: &Terminal, args: &cli::Run) -> Result<u8> {
     let environment = Environment::of(root, args)?;
     let mut reasons = refusal::reasons(root);
     reasons.extend(environment.harm.iter().cloned());
+    let refused = !reasons.is_empty();
+    let below = place::directory(root, args.log.as_deref()).and_then(|below| {
+        match args.dry_run || refused && !args.force {
+            true => place::could_prepare(&below)?,
+            false => place::prepare(&below)?,
+        }
+        Ok(below)
+    });
+    if let Err(error) = &below {
+        let so = match goes_on(args) {
+            true => ", and without that nothing is started again",
+            false => "",
+        };
+        reasons.push(format!("a fault cannot be kept{so}: {error:#}"));
+    }
     for reason in &reasons {
         say(terminal, reason);
     }
-    let refused = !reasons.is_empty() && !args.force;
-    if refused {
+    let code = match () {
+        () if args.force => 0,
+        () if refused => REFUSED,
+        () if below.is_err() && goes_on(args) => FAILED,
+        () => 0,
+    };
+    if code != 0 {
         say(
             terminal,
             "the job is not started; --force starts it all the same",
         );
     }
-    let code = if refused { REFUSED } else { 0 };
     let first = first(terminal, args, &environment)?;
-    if args.dry_run || refused && terminal.json() {
-        plan(root, terminal, args, &first, &environment, code, &reasons)?;
+    if args.dry_run || code != 0 && terminal.json() {
+        let plan = Plan {
+            first,
+            environment: &environment,
+            code,
+            reasons: &reasons,
+            below: below.as_deref().ok(),
+        };
+        plan.print(root, terminal, args)?;
+        return Ok(code);
     }
-    if args.dry_run || refused {
+    if code != 0 {
         return Ok(code);
     }
     let kernel = Faults::can_watch(root);
@@ -82,6 +114,11 @@ fn attempt(root: &Root, terminal: &Terminal, args: &cli::Run) -> Result<u8> {
         signals: Signals::catch()?,
     };
     runner.all(first)
+}
+
+/// Whether something is to be started after a fault.
+fn goes_on(args: &cli::Run) -> bool {
+    args.fallback != Fallback::None || args.resume_with.is_some()
 }
 
 /// The job with what a preset adds, which is said.
@@ -149,31 +186,40 @@ impl Runner<'_> {
         faults.of_job(job.pid());
         let line = StatusLine::start(self.root, &faults, job.pid());
         let end = job.wait(&mut self.signals)?;
-        if let Some(line) = line {
-            line.end();
-        }
         let Ended { seen, output } = faults.end();
-        tell(self.terminal, &seen);
+        let told = seen.of_job().flat_map(|of| faults::told(self.root, of));
+        let told: Vec<Line> = told.collect();
         let case = Case {
             attempt,
             pid: job.pid(),
             started,
             end,
             seen: &seen,
+            told: &told,
             unwatched: &self.unwatched,
         };
         let worth_keeping = !seen.faults.is_empty() || !seen.unknown.is_empty();
-        let kept = worth_keeping && self.keep(&case);
-        let failed = !seen.faults.is_empty() && end != End::Code(0);
-        let wanted = self.signals.asked_to_end() || end.was_wanted();
-        if let Some(next) = next.filter(|_| kept && failed && !wanted) {
-            job.end_rest();
-            // That took a while.
-            self.signals.pending();
-            return Ok(match self.signals.asked_to_end() {
-                true => Came::Over(end.code()),
-                false => Came::Fault(next),
-            });
+        // Before anything is said: a terminal that Ctrl-S halts would hold it up.
+        let kept = worth_keeping.then(|| self.keep(&case));
+        if let Some(line) = line {
+            line.end();
+        }
+        tell(self.terminal, &case, kept.as_ref());
+        match self.after(&case, kept.is_some_and(|kept| kept.is_ok()), next) {
+            Ok(next) => {
+                job.end_rest();
+                // That took a while.
+                self.signals.pending();
+                if !self.signals.asked_to_end() {
+                    return Ok(Came::Fault(next));
+                }
+                self.not_again(ASKED_TO_END);
+                return Ok(Came::Over(end.code()));
+            }
+            Err(why) if goes_on(self.args) && (worth_keeping || end != End::Code(0)) => {
+                self.not_again(&why);
+            }
+            Err(_) => {}
         }
         if let Some(output) = output.filter(|output| !output.is_over()) {
             say(
@@ -197,26 +243,37 @@ impl Runner<'_> {
         code
     }
 
-    /// Keeps a fault; whether it is kept.
-    fn keep(&self, case: &Case) -> bool {
-        let below = self.args.log.clone().map_or_else(bundle::directory, Ok);
-        match below.and_then(|below| bundle::keep(self.root, &below, case)) {
-            Ok(directory) => {
-                let kept = format!("what there is to know is in {}", directory.display());
-                say(self.terminal, &kept);
-                true
-            }
-            Err(error) => {
-                let error = error.context("the fault is not kept, and nothing is started again");
-                self.terminal.error(&error);
-                false
-            }
-        }
+    /// Keeps a fault; where.
+    fn keep(&self, case: &Case) -> Result<PathBuf> {
+        let below = place::directory(self.root, self.args.log.as_deref())?;
+        bundle::keep(self.root, &below, case)
+    }
+
+    fn not_again(&self, why: &str) {
+        say(self.terminal, &format!("nothing is started again: {why}"));
+    }
+
+    /// What is to be started next, or why nothing is.
+    fn after(&self, case: &Case, kept: bool, next: Option<Attempt>) -> Result<Attempt, String> {
+        let Case { end, seen, .. } = case;
+        Err(match seen.faults.is_empty() {
+            _ if self.signals.asked_to_end() => ASKED_TO_END.to_owned(),
+            true if seen.unknown.is_empty() => "no GPU fault of the job was seen".to_owned(),
+            true => "it is not known whether the fault was the job's".to_owned(),
+            false if *end == End::Code(0) => "the job succeeded in spite of the fault".to_owned(),
+            false if end.was_wanted() => format!(
+                "the job ended with {}, as after a signal that asks to end",
+                end.code()
+            ),
+            false if !kept => "the fault is not kept".to_owned(),
+            false => return next.ok_or_else(|| "this was the last time".to_owned()),
+        })
     }
 }
 
-/// Says of faults, and of what could not be seen.
-fn tell(terminal: &Terminal, seen: &Seen) {
+/// Says of faults, what they mean, where that is kept, and what could not be seen.
+fn tell(terminal: &Terminal, case: &Case, kept: Option<&Result<PathBuf>>) {
+    let seen = case.seen;
     let count = seen.faults.len();
     if let Some(first) = seen.faults.first() {
         let more = match count - 1 {
@@ -230,51 +287,67 @@ fn tell(terminal: &Terminal, seen: &Seen) {
             "a GPU fault of a process that ended before it was seen whether it was the job's: {fault}"
         ));
     }
+    if kept.is_some() {
+        terminal.beside(case.told);
+    }
     for gap in &seen.gaps {
         say(terminal, gap);
+    }
+    match kept {
+        Some(Ok(directory)) => {
+            let kept = format!("what there is to know is in {}", directory.display());
+            say(terminal, &kept);
+        }
+        Some(Err(error)) => say(terminal, &format!("the fault is not kept: {error:#}")),
+        None => {}
     }
 }
 
 /// What would be done, or why not.
-fn plan(
-    root: &Root,
-    terminal: &Terminal,
-    args: &cli::Run,
-    first: &Attempt,
-    environment: &Environment,
+struct Plan<'a> {
+    first: Attempt,
+    environment: &'a Environment,
     code: u8,
-    reasons: &[String],
-) -> Result<()> {
-    let next = first.after(args, 1);
-    let below = args.log.clone().map_or_else(bundle::directory, Ok)?;
-    let unwatched = unwatched(&Faults::can_watch(root));
-    if terminal.json() {
-        terminal.document(&serde_json::json!({
-            "exit_code": code,
-            "reasons": reasons,
-            "command": first.text(),
-            "taken_away": environment.unset,
-            "after_a_fault": next.as_ref().map(Attempt::text),
-            "log": below,
-            "not_watched": unwatched,
-        }))?;
-        return Ok(());
+    reasons: &'a [String],
+    /// Where a fault is kept; `None` when it cannot be.
+    below: Option<&'a Path>,
+}
+
+impl Plan<'_> {
+    fn print(&self, root: &Root, terminal: &Terminal, args: &cli::Run) -> Result<()> {
+        let next = self.first.after(args, 1);
+        let unwatched = unwatched(&Faults::can_watch(root));
+        if terminal.json() {
+            terminal.document(&serde_json::json!({
+                "exit_code": self.code,
+                "reasons": self.reasons,
+                "command": self.first.text(),
+                "taken_away": self.environment.unset,
+                "after_a_fault": next.as_ref().map(Attempt::text),
+                "log": self.below,
+                "not_watched": unwatched,
+            }))?;
+            return Ok(());
+        }
+        let line = |text: String| terminal.line(Tone::Plain, &printable(&text));
+        line(format!("would start: {}", self.first.text()));
+        for name in &self.environment.unset {
+            line(format!("without the variable {name}"));
+        }
+        line(match next {
+            Some(next) => format!("after a fault: {}", next.text()),
+            None => "after a fault: nothing".to_owned(),
+        });
+        line(match self.below {
+            Some(below) => format!("a fault is kept in: {}", below.display()),
+            None => "a fault is not kept".to_owned(),
+        });
+        if unwatched.is_empty() {
+            line("the kernel's log and the job's standard error are watched for faults".to_owned());
+        }
+        unwatched.into_iter().for_each(line);
+        Ok(())
     }
-    let line = |text: String| terminal.line(crate::report::Tone::Plain, &printable(&text));
-    line(format!("would start: {}", first.text()));
-    for name in &environment.unset {
-        line(format!("without the variable {name}"));
-    }
-    line(match next {
-        Some(next) => format!("after a fault: {}", next.text()),
-        None => "after a fault: nothing".to_owned(),
-    });
-    line(format!("a fault is kept in: {}", below.display()));
-    if unwatched.is_empty() {
-        line("the kernel's log and the job's standard error are watched for faults".to_owned());
-    }
-    unwatched.into_iter().for_each(line);
-    Ok(())
 }
 
 /// What is not watched for faults, each part a sentence.

@@ -2,7 +2,7 @@
 
 //! A fault of the job's: found, kept, and what comes after it. The job itself writes the kernel's log.
 
-use super::job;
+use super::{inheriting, job};
 use crate::faults::ROCR;
 use crate::running::Running;
 use crate::status::enforced;
@@ -12,7 +12,7 @@ use rustix::pipe::{pipe_with, PipeFlags};
 use serde_json::Value;
 use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::thread;
@@ -99,7 +99,8 @@ fn a_fault_is_kept_decoded_with_all_there_is_to_know() {
         environment.contains("MY_API_TOKEN=<hidden>\n"),
         "{environment}"
     );
-    assert!(environment.contains("PROXY=<hidden>\n") && environment.contains("HARMLESS=value\n"));
+    assert!(environment.contains("PROXY=http://<hidden>\n"));
+    assert!(environment.contains("HARMLESS=value\n"));
     assert!(!environment.contains("sesame"));
     let run: Value = serde_json::from_str(&read("run.json")).unwrap();
     assert_eq!(run["end"]["signal"], 6);
@@ -342,16 +343,140 @@ fn what_was_there_before_the_job_is_left_alone() {
 }
 
 #[test]
-fn nothing_is_started_again_when_the_fault_cannot_be_kept() {
+fn what_was_seen_is_explained_on_the_screen_and_in_the_bundle() {
     let tree = logged();
-    tree.write("/kept", "a file");
-    let output = faulty(&tree, &["--fallback", "retry:3"], "fault $$; exit 5")
+    let own = std::process::id();
+    // Another process's fault, before, is not the job's.
+    let output = faulty(&tree, &[], &format!("fault {own}; fault $$; exit 5"))
         .output()
         .unwrap();
     let (code, said) = text(&output);
     assert_eq!(code, Some(5), "{said}");
-    assert!(said.contains("the fault is not kept"), "{said}");
-    assert!(!said.contains("starting"), "{said}");
+    let kept = fs::read_to_string(bundles(&tree)[0].join("incidents.txt")).unwrap();
+    assert!(said.contains(&kept), "{said}\n{kept}");
+    for words in [
+        "0000:01:00.0  page fault",
+        "0x00007f0000001000",
+        "means",
+        "try",
+    ] {
+        assert!(kept.contains(words), "{words}: {kept}");
+    }
+    assert!(!kept.contains(&format!("pid {own}")), "{kept}");
+}
+
+#[test]
+fn why_nothing_is_started_again_is_said() {
+    let tree = logged();
+    let gone = Command::new("sh").args(["-c", "echo $$"]).output().unwrap();
+    let gone = String::from_utf8(gone.stdout).unwrap();
+    let gone = format!("fault {}; sleep 0.3; exit 1", gone.trim());
+    for (script, why) in [
+        (
+            "fault $$; exit 0",
+            "the job succeeded in spite of the fault",
+        ),
+        (
+            "fault $$; exit 143",
+            "the job ended with 143, as after a signal",
+        ),
+        ("exit 3", "no GPU fault of the job was seen"),
+        (
+            gone.as_str(),
+            "it is not known whether the fault was the job's",
+        ),
+        ("fault $$; exit 3", "this was the last time"),
+        (
+            "rm -r $KEPT; touch $KEPT; fault $$; exit 3",
+            "the fault is not kept",
+        ),
+    ] {
+        let mut command = faulty(&tree, &["--fallback", "retry:1"], script);
+        let (_, said) = text(&command.env("KEPT", tree.path("/kept")).output().unwrap());
+        let why = format!("nothing is started again: {why}");
+        assert!(said.contains(&why), "{why}: {said}");
+    }
+    let mut command = faulty(&tree, &["--fallback", "retry:1"], "exit 0");
+    tree.remove("/kept");
+    assert_eq!(text(&command.output().unwrap()), (Some(0), String::new()));
+}
+
+#[test]
+fn that_a_fault_cannot_be_kept_is_said_before_the_job() {
+    let tree = logged();
+    tree.write("/file", "");
+    let retry = ["--fallback", "retry:3"];
+    for log in ["/proc/nope", tree.path("/file").to_str().unwrap()] {
+        let log = ["--log", log];
+        for dry in [&[][..], &["--dry-run"]] {
+            let run = |more: &[&str]| {
+                let options = [&log[..], dry, more].concat();
+                let output = job(&tree, &options, "echo started; exit 5")
+                    .output()
+                    .unwrap();
+                let out = String::from_utf8_lossy(&output.stdout).into_owned();
+                (output.status.code(), out, text(&output).1)
+            };
+            let (code, out, said) = run(&[]);
+            let started = dry.is_empty();
+            let goes = if started { Some(5) } else { Some(0) };
+            assert_eq!(code, goes, "{said}");
+            assert_eq!(out.contains("started\n"), started, "{out}");
+            assert!(said.contains("a fault cannot be kept: cannot "), "{said}");
+            assert_eq!(out.contains("a fault is not kept"), !started, "{out}");
+            let (code, _, said) = run(&retry);
+            assert_eq!(code, Some(125), "{said}");
+            assert!(said.contains("nothing is started again"), "{said}");
+            assert_eq!(run(&[&retry[..], &["--force"]].concat()).0, goes);
+        }
+    }
+}
+
+#[test]
+fn without_home_the_accounts_home_is_taken() {
+    let tree = logged();
+    let uid = fs::metadata(tree.path("/dev/kmsg")).unwrap().uid();
+    let run = |options: &[&str]| {
+        let mut command = inheriting(&tree, options, &with_fault(&tree, "fault $$; exit 5"));
+        command.env_remove("HOME").env_remove("XDG_STATE_HOME");
+        command.output().unwrap()
+    };
+    assert!(text(&run(&[])).1.contains("name one with --log"));
+    assert_eq!(run(&["--dry-run"]).status.code(), Some(0));
+    tree.write("/etc/passwd", &format!("me:x:{uid}:0::/home/me:/bin/sh"));
+    let (code, said) = text(&run(&[]));
+    let runs = tree.path("/home/me/.local/state/rmcp/runs");
+    assert_eq!(
+        (code, fs::read_dir(runs).unwrap().count()),
+        (Some(5), 1),
+        "{said}"
+    );
+}
+
+#[test]
+fn no_secret_is_in_the_bundle() {
+    let tree = logged();
+    let script = "A=1 true --hf-token sesame Authorization: Bearer sesame; fault $$; exit 1";
+    let mut command = faulty(&tree, &[], script);
+    command.args(["--password", "sesame"]);
+    for name in [
+        "DB_PASS",
+        "SSHPASS",
+        "MYSQL_PWD",
+        "GITHUB_PAT",
+        "BASIC_AUTH",
+    ] {
+        command.env(name, "sesame");
+    }
+    command.env("CURL_ARGUMENTS", "-H 'Authorization: Bearer sesame'");
+    command.output().unwrap();
+    let bundle = fs::read_dir(&bundles(&tree)[0]).unwrap();
+    let files: Vec<_> = bundle.map(|file| file.unwrap().path()).collect();
+    assert_eq!(files.len(), 7);
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(!text.contains("sesame"), "{}: {text}", file.display());
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! be starting a program: dash's vfork(2) then holds up Ctrl-Z and swallows Ctrl-C, with rmcp-kctl or
 //! without.
 
-use super::faults::{logged, with_fault};
+use super::faults::{bundles, logged, with_fault};
 use super::{inheriting, job};
 use crate::status::enforced;
 use crate::support::Tree;
@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 
 const LONGEST: Duration = Duration::from_secs(60);
 const CTRL_C: &str = "\x03";
+const CTRL_S: &str = "\x13";
+const CTRL_Q: &str = "\x11";
 const CTRL_Z: &str = "\x1a";
 
 /// An interactive shell on a terminal that script(1) makes.
@@ -255,6 +257,30 @@ fn the_title_shows_memory_and_faults_while_the_job_runs() {
     shell.shows("\x1b[22;2t\x1b]2;rmcp-kctl: ");
     shell.shows(" MiB resident, 300 MiB of 8.0 GiB VRAM, no GPU fault\x07");
     shell.shows("1 line of a GPU fault\x07").shows("\x1b[23;2t");
+    shell.prompts().types("echo code $?\n").shows("code 3");
+    shell.end();
+}
+
+#[test]
+fn a_halted_terminal_does_not_hold_up_what_is_kept() {
+    let tree = logged();
+    let Some(mut shell) = Shell::start() else {
+        return;
+    };
+    let script = with_fault(&tree, "echo ready; sleep 4; fault $$; exit 3");
+    let log = tree.path("/kept");
+    let log = ["--log", log.to_str().unwrap()];
+    shell.types(&typed(&tree, &log, &script));
+    shell.shows("no GPU fault\x07").types(CTRL_S);
+    let until = Instant::now() + LONGEST;
+    while !bundles(&tree)
+        .iter()
+        .any(|kept| kept.join("run.json").exists())
+    {
+        assert!(Instant::now() < until, "nothing is kept");
+        thread::sleep(Duration::from_millis(50));
+    }
+    shell.types(CTRL_Q).shows("what there is to know is in");
     shell.prompts().types("echo code $?\n").shows("code 3");
     shell.end();
 }
