@@ -6,7 +6,8 @@
 # make fuzz       hostile BTF, ELF and compressed files: CASES of each of four kinds (2.5 million)
 # make bench      how fast the command is, against others on this machine: target/bench/report.json
 #                 and on a kernel log of LOG_MIB (1024): target/bench/faults.json
-# make patches    patches/ against the sources that Debian ships of each kernel line and of ROCm
+# make patches    patches/ against the sources that Debian ships of each kernel line and of ROCm, whose
+#                 changed files are read by a compiler, not built
 # make patches-module  amdgpu of the tested kernel with those patches, into the cache (half an hour)
 # make life       what is long: scenarios of many rounds, installations killed at every step, a thousand
 #                 jobs (over an hour)

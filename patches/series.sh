@@ -2,7 +2,7 @@
 # For what runs inside the root filesystem: checks the series of patches in /mnt/patches against the
 # source in $source, each alone and all of them in their order. The source is only read. Whoever reads
 # this file defines `further PATCH`, which checks what is particular to that source in /tmp/patched,
-# sets $done to what it did, and refuses what it doesn't like.
+# sets $outcome to what it did, and refuses what it doesn't like.
 export LC_ALL=C
 
 refuse() { # PATCH WHAT
@@ -57,7 +57,7 @@ check_series() {
         diff -r /tmp/original /tmp/reversed || refuse "$name" "reversed, does not give the source back"
         rm -r /tmp/reversed
         further "$patch"
-        echo "  $name: applies, reverses, $done"
+        echo "  $name: applies, reverses, $outcome"
     done
 
     copy_files /tmp/patched /mnt/patches/*.patch

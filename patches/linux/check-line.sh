@@ -26,7 +26,7 @@ further() { # PATCH
         esac
     done
     (with_patched "$1" make_objects) || refuse "$name" "does not compile"
-    done="clean, compiles: $(echo $objects | sed "s,$amd/,,g; s,amdgpu/../,,g")"
+    outcome="clean, compiles: $(echo $objects | sed "s,$amd/,,g; s,amdgpu/../,,g")"
 }
 
 check_series

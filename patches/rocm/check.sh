@@ -8,7 +8,7 @@ vm=$here/../../tests/vm
 . "$vm/lib.sh"
 
 rootfs=$("$vm/rootfs.sh")
-[ $# -gt 0 ] || set -- libhsakmt rocr
+[ $# -gt 0 ] || set -- libhsakmt rocr clr
 checked=0
 for component; do
     for patches in "$here/../$component"/*/; do
@@ -22,7 +22,7 @@ for component; do
         [ $code = 0 ] || exit 1
         lock "$part.lock" "checks of $component $version"
         "$vm/enter.sh" "$rootfs" --bind "$part:/mnt/part" --bind "$patches:/mnt/patches" \
-            --bind "$here/../series.sh:/mnt/series.sh" \
+            --bind "$here/../series.sh:/mnt/series.sh" --bind "$here/shaders.sh:/mnt/shaders.sh" \
             --bind "$here/check-part.sh:/mnt/check-part.sh" -- sh /mnt/check-part.sh "$component" "$version"
         checked=$((checked + 1))
     done

@@ -7,12 +7,16 @@ exec >&2
 
 cd /mnt/part
 mkdir source headers
-for file in files/*; do
-    case $file in
-        files/orig-*) tar -x -C source --strip-components=1 -f "$file" ;;
-        files/hip-*) mkdir source/hip && tar -x -C source/hip --strip-components=1 -f "$file" ;;
-        files/debian-*) tar -x -C source -f "$file" ;;
-        files/headers-*) dpkg-deb --extract "$file" headers ;;
+for file in files/*/*; do
+    what=$(basename "$(dirname "$file")")
+    case $what in
+        orig) tar -x -C source --strip-components=1 -f "$file" ;;
+        debian) tar -x -C source -f "$file" ;;
+        headers) dpkg-deb --extract "$file" headers ;;
+        *)
+            mkdir "source/$what"
+            tar -x -C "source/$what" --strip-components=1 -f "$file"
+            ;;
     esac
 done
 ! grep -qv '^headers ' missing || exit 0

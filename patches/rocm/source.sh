@@ -30,7 +30,7 @@ rm -rf "$cache/$name-"*
 making=$part.tmp
 # What was got is kept: the archive drops versions, and not all of their files at once.
 kept=$cache/archive
-mkdir -p "$kept" "$making/files"
+mkdir -p "$kept" "$making"
 trap 'as_root rm -rf "$making"' EXIT
 mirror=$(archive_mirror "$rootfs")
 : >"$making/missing"
@@ -44,7 +44,8 @@ while read -r what digest path; do
         }
         mv "$kept/$digest.tmp" "$kept/$digest"
     fi
-    ln -f "$kept/$digest" "$making/files/$what-$file"
+    mkdir -p "$making/files/$what"
+    ln -f "$kept/$digest" "$making/files/$what/$file"
 done <<<"$files"
 if grep '^orig ' "$making/missing" >&2; then
     echo "not in the archive any more: $(sed -n 's/^orig //p' "$making/missing")"
