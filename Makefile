@@ -9,6 +9,7 @@
 # make patches    patches/ against the sources that Debian ships of each kernel line and of ROCm, whose
 #                 changed files are read by a compiler, not built
 # make patches-module  amdgpu of the tested kernel with those patches, into the cache (half an hour)
+# make patches-build   ROCr with those patches, into the cache: to try them, not to use (two minutes)
 # make life       what is long: scenarios of many rounds, installations killed at every step, a thousand
 #                 jobs (over an hour)
 # make deb        a Debian package: target/rmcp_1.0_amd64.deb
@@ -92,6 +93,10 @@ patches-module:
 	$(vm)/host.sh
 	patches/linux/module.sh
 
+patches-build:
+	$(vm)/host.sh
+	patches/rocm/build.sh
+
 # The program of the package is linked statically: one package serves every release of Debian.
 deb:
 	packaging/deb.sh "$$($(vm)/build.sh -p rmcp-kctl)/rmcp-kctl" target
@@ -116,4 +121,4 @@ uninstall:
 clean:
 	rm -rf target
 
-.PHONY: build demo test bench life chips corpus fuzz check patches patches-module deb install install-files uninstall clean
+.PHONY: build demo test bench life chips corpus fuzz check patches patches-module patches-build deb install install-files uninstall clean

@@ -17,8 +17,9 @@ syntax() { # FILE
         rocr)
             runtime=$source/${1%%/core/*}
             mkdir -p /tmp/made
-            sh /mnt/shaders.sh "$runtime" >/tmp/made/amd_blit_shaders_v2.h
-            : >/tmp/made/amd_trap_handler_v2.h
+            for header in amd_blit_shaders_v2 amd_trap_handler_v2; do
+                sh /mnt/rocm/shaders.sh "$runtime" $header >/tmp/made/$header.h
+            done
             clang++ -fsyntax-only -std=c++17 -mmwaitx -fms-extensions -fno-rtti -Wall -Wno-reorder-ctor \
                 -Werror=format -Werror=uninitialized -D__linux__ -DHSA_LARGE_MODEL -DLITTLEENDIAN_CPU=1 \
                 -DHSA_EXPORT=1 -DHSA_DEPRECATED= -I/tmp/made -I"$runtime" -I"$runtime/inc" \

@@ -22,8 +22,8 @@ for component; do
         [ $code = 0 ] || exit 1
         lock "$part.lock" "checks of $component $version"
         "$vm/enter.sh" "$rootfs" --bind "$part:/mnt/part" --bind "$patches:/mnt/patches" \
-            --bind "$here/../series.sh:/mnt/series.sh" --bind "$here/shaders.sh:/mnt/shaders.sh" \
-            --bind "$here/check-part.sh:/mnt/check-part.sh" -- sh /mnt/check-part.sh "$component" "$version"
+            --bind "$here/../series.sh:/mnt/series.sh" --bind "$here:/mnt/rocm" -- \
+            sh /mnt/rocm/check-part.sh "$component" "$version"
         checked=$((checked + 1))
     done
 done
