@@ -47,7 +47,7 @@ while read -r what digest path; do
     mkdir -p "$making/files/$what"
     ln -f "$kept/$digest" "$making/files/$what/$file"
 done <<<"$files"
-if grep '^orig ' "$making/missing" >&2; then
+if grep -q '^orig ' "$making/missing"; then
     echo "not in the archive any more: $(sed -n 's/^orig //p' "$making/missing")"
     exit 3
 fi
