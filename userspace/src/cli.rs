@@ -178,6 +178,12 @@ pub enum Command {
         after_help = "Examples:\n  rmcp-kctl selftest\n  rmcp-kctl selftest --json | jq '.steps[] | select(.outcome != \"passed\")'"
     )]
     Selftest,
+    /// Apply patches to the source of ROCm's runtime, take them back, and build it
+    ///
+    /// The patches are carried by this program; the source is yours to get. Nothing is downloaded, and
+    /// nothing that a package installed is touched.
+    #[command(subcommand)]
+    Rocm(Rocm),
     /// Show where the fields of a kernel's amdgpu are, or write them for the module's build
     Layout(Layout),
     /// Make a kernel ready for the module's build (DKMS calls this)
@@ -419,6 +425,136 @@ pub struct Run {
     /// The program and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
+}
+
+/// What to do with the patches to ROCm's runtime.
+#[derive(Debug, Subcommand)]
+pub enum Rocm {
+    /// List the patches: for which component and version, and what each does
+    ///
+    /// With a source tree, how each patch for it stands to it, too. Exit codes: 0 listed; 1 an error.
+    List(RocmSource),
+    /// Hold the patches for a source tree against it, and change nothing
+    ///
+    /// Every hunk has to be in the file with all of its lines, byte for byte: there is no fuzz. Where
+    /// the lines stand further up or down than the patch says, it fits if there is one such place, and
+    /// the offset is told. Each hunk that does not fit is named, with the line, what was found there and
+    /// what was expected.
+    ///
+    /// Exit codes: 0 each patch fits, or is applied already; 1 an error, such as a source of a version
+    /// that there are no patches for; 2 a patch does not fit.
+    Check(RocmSource),
+    /// Apply the patches for a source tree, all or none
+    ///
+    /// What is done is written down in the tree's .rmcp-patches before it is done, with each file as it
+    /// was; permission bits stay. What interrupted an earlier 'apply' or 'reverse' is put right first.
+    ///
+    /// Exit codes: 0 applied, or each patch is already; 1 an error, and nothing was changed; 2 a patch
+    /// does not fit, and nothing was changed.
+    #[command(
+        after_help = "Example:\n  apt-get source rocr-runtime\n  rmcp-kctl rocm apply --dry-run rocr-runtime-6.1.2"
+    )]
+    Apply(RocmApply),
+    /// Put every file of a source tree back as it was before 'apply', byte for byte
+    ///
+    /// A file that was changed since is named, and nothing is put back. Exit codes: 0 done, or nothing
+    /// was applied; 1 an error; 2 a file was changed since.
+    Reverse(RocmReverse),
+    /// Build a source tree as upstream does, and install it below a directory of its own
+    ///
+    /// Runs cmake to configure, build and install. The prefix is a new directory, or one that this
+    /// command filled before: never the system's, /opt/rocm or another where AMD's packages install.
+    /// No privilege is taken: who runs it has to be allowed to write there. What cmake prints goes to
+    /// rmcp-build.log in the directory of the build. libhsakmt, where it has a source of its own, comes
+    /// before ROCr, and both before CLR, each into the same prefix.
+    ///
+    /// Exit codes: 0 installed; 1 an error, or the prefix is refused; 2 a command of the build failed,
+    /// and the log says why; 4 a program that the build takes is not installed.
+    #[command(
+        after_help = "Example:\n  rmcp-kctl rocm build rocr-runtime-6.1.2 --prefix /opt/rocm-patched -- -DIMAGE_SUPPORT=OFF"
+    )]
+    Build(RocmBuild),
+    /// Print what a shell needs in order to use a runtime that 'build' installed
+    ///
+    /// Directories below the prefix, those that are there, before what LD_LIBRARY_PATH, PATH,
+    /// CMAKE_PREFIX_PATH and PKG_CONFIG_PATH have. In a shell: eval "$(rmcp-kctl rocm env)"; for every
+    /// login: rmcp-kctl rocm env --output /etc/profile.d/zz-rocm-patched.sh.
+    ///
+    /// Exit codes: 0 printed; 1 an error, or nothing is installed there.
+    Env(RocmEnv),
+}
+
+/// A source tree and the patches for it.
+#[derive(Debug, Args)]
+pub struct RocmSource {
+    /// The source tree: a Debian source package, or a checkout of upstream's
+    #[arg(value_name = "SRC")]
+    pub source: Option<PathBuf>,
+    /// The release of ROCm that the source is of, where it does not say so itself
+    #[arg(long, value_name = "X.Y.Z")]
+    pub release: Option<String>,
+    /// Take the patches below this directory, COMPONENT/VERSION/NAME.patch, not those of this program
+    #[arg(long, value_name = "DIR")]
+    pub patches: Option<PathBuf>,
+}
+
+/// Options of `rocm apply`.
+#[derive(Debug, Args)]
+pub struct RocmApply {
+    /// The source tree.
+    #[command(flatten)]
+    pub source: RocmSource,
+    /// Say what would be changed, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Options of `rocm reverse`.
+#[derive(Debug, Args)]
+pub struct RocmReverse {
+    /// The source tree
+    #[arg(value_name = "SRC")]
+    pub source: PathBuf,
+    /// Say what would be put back, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Options of `rocm build`.
+#[derive(Debug, Args)]
+pub struct RocmBuild {
+    /// The source tree.
+    #[command(flatten)]
+    pub source: RocmSource,
+    /// Install below this directory
+    #[arg(long, value_name = "DIR")]
+    pub prefix: PathBuf,
+    /// Build in this directory [default: SRC-build, beside the source]
+    #[arg(long, value_name = "DIR")]
+    pub build_dir: Option<PathBuf>,
+    /// How many commands to run at once [default: as many as there are processors]
+    #[arg(short, long, value_name = "N")]
+    pub jobs: Option<usize>,
+    /// Print the commands, and run none
+    #[arg(long)]
+    pub dry_run: bool,
+    /// More options for cmake when it configures
+    #[arg(last = true, value_name = "OPTION")]
+    pub options: Vec<String>,
+}
+
+/// Options of `rocm env`.
+#[derive(Debug, Args)]
+pub struct RocmEnv {
+    /// Where the runtime is installed
+    #[arg(long, value_name = "DIR", default_value = "/opt/rocm-patched")]
+    pub prefix: String,
+    /// What to print [--json: json]
+    #[arg(short, long, value_name = "FORMAT", default_value = "sh")]
+    pub format: Format,
+    /// Write it to this file, so that it is whole at any moment
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// Options of `layout`.

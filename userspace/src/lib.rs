@@ -47,6 +47,7 @@ pub mod redaction;
 pub mod registers;
 pub mod report;
 pub mod rocm;
+pub mod rocm_patches;
 pub mod root;
 pub mod secureboot;
 pub mod shell;

@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         Command::Params(what) => commands::params::run(&root, &terminal, what),
         Command::Run(args) => Ok(commands::run::run(&root, &terminal, args)),
         Command::Selftest => commands::selftest::run(&root, &terminal),
+        Command::Rocm(what) => commands::rocm::run(&root, &terminal, what),
         Command::Layout(args) => commands::layout::run(&root, &terminal, args),
         Command::Prepare(args) => commands::prepare::run(&root, &terminal, args),
         Command::Completions(args) => commands::packaging::completions(args),

@@ -12,6 +12,7 @@ use signal_hook::iterator::Signals;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -140,6 +141,77 @@ pub fn run(terminal: &Terminal, what: &str, command: &mut Command) -> Result<()>
     Ok(())
 }
 
+/// Runs a program whose output goes to a log, and says how far it is: on a terminal in one line that is
+/// written over, else every now and then. Whether it ended well.
+///
+/// # Errors
+///
+/// When it cannot be run.
+pub fn run_logged(
+    terminal: &Terminal,
+    what: &str,
+    program: &Path,
+    arguments: &[String],
+    log: &File,
+) -> Result<bool> {
+    const SOON: Duration = Duration::from_millis(200);
+    const EVERY: Duration = Duration::from_secs(20);
+    let failed = || format!("cannot run {}", program.display());
+    let started = Instant::now();
+    terminal.progress(&format!("{what} ..."));
+    let mut command = Command::new(program);
+    set_path(&mut command);
+    let mut child = command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().with_context(failed)?)
+        .stderr(log.try_clone().with_context(failed)?)
+        .spawn()
+        .with_context(failed)?;
+    let seconds = || started.elapsed().as_secs();
+    let rewrites = terminal.rewrites_progress();
+    let mut told = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().with_context(failed)? {
+            break status;
+        }
+        thread::sleep(SOON);
+        if rewrites {
+            terminal.progress_again(&format!("{what}: {} s {}", seconds(), percent(log)));
+        } else if told.elapsed() >= EVERY {
+            told = Instant::now();
+            terminal.progress(&format!("{what}: {} s {}", seconds(), percent(log)));
+        }
+    };
+    let end = if status.success() { "done" } else { "failed" };
+    if rewrites {
+        terminal.progress_again("");
+    }
+    terminal.progress(&format!("{what}: {end} in {} s", seconds()));
+    Ok(status.success())
+}
+
+/// How far make says that it is, in its last lines.
+fn percent(log: &File) -> String {
+    const LAST: u64 = 4096;
+    let end = log.metadata().map_or(0, |metadata| metadata.len());
+    let mut bytes = vec![0; LAST as usize];
+    let read = log
+        .read_at(&mut bytes, end.saturating_sub(LAST))
+        .unwrap_or(0);
+    last_percent(&String::from_utf8_lossy(&bytes[..read])).unwrap_or_default()
+}
+
+/// 42% of the last line that begins with `[ 42%]`.
+fn last_percent(text: &str) -> Option<String> {
+    let mut lines = text.lines().rev();
+    lines.find_map(|line| {
+        let (percent, _) = line.strip_prefix('[')?.split_once("%]")?;
+        let percent: u8 = percent.trim().parse().ok()?;
+        Some(format!("{percent}%"))
+    })
+}
+
 /// Does long work, and says every now and then that it goes on.
 fn with_heartbeat<T: Send>(
     terminal: &Terminal,
@@ -250,6 +322,14 @@ pub fn interrupts() -> Result<Receiver<()>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn how_far_make_is_stands_in_its_lines() {
+        let log = "[  5%] Building a\n[ 42%] Building b\nwarning: x\n[x%] y\n";
+        assert_eq!(last_percent(log).as_deref(), Some("42%"));
+        assert_eq!(last_percent("[100%]").as_deref(), Some("100%"));
+        assert_eq!(last_percent("[ 999%] x\n["), None);
+    }
 
     #[test]
     fn what_runs_too_long_is_killed() {

@@ -226,6 +226,20 @@ impl Terminal {
         let _ = writeln!(out, "{text}");
     }
 
+    /// Whether a line about work in progress can be written over.
+    pub fn rewrites_progress(&self) -> bool {
+        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        !dumb && io::stderr().is_terminal()
+    }
+
+    /// The line about work in progress in the place of the one before; an empty one takes it away.
+    pub fn progress_again(&self, text: &str) {
+        const ERASED: &str = "\r\x1b[K";
+        let mut err = io::stderr().lock();
+        let _ = write!(err, "{ERASED}{}", printable(text));
+        let _ = err.flush();
+    }
+
     /// Why a command failed.
     pub fn error(&self, error: &anyhow::Error) {
         let style = Tone::Bad.style();

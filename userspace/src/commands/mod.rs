@@ -12,6 +12,7 @@ mod not_loaded;
 pub mod packaging;
 pub mod params;
 pub mod prepare;
+pub mod rocm;
 pub mod run;
 pub mod selftest;
 pub mod status;
@@ -30,6 +31,12 @@ pub enum Exit {
     /// The policy is not in effect; for `detect`: on a GPU that may be used; for `doctor`: an error was
     /// found; for `params`: something has to be done; for `faults`: there was one.
     NotInEffect,
+    /// `rocm`: a patch does not fit, or a file was changed since.
+    DoesNotFit,
+    /// `rocm build`: upstream's build failed.
+    BuildFailed,
+    /// `rocm build`: a program that it takes is not installed.
+    ToolMissing,
     /// There is no GPU that rmcp guards.
     NoGpu,
     /// `doctor` found what deserves a look, and nothing worse; `env`: a person's profile sets what does
@@ -53,9 +60,9 @@ impl Exit {
         match self {
             Self::Success => 0,
             Self::Error => 1,
-            Self::NotInEffect => 2,
+            Self::NotInEffect | Self::DoesNotFit | Self::BuildFailed => 2,
             Self::NoGpu => 3,
-            Self::Warnings | Self::Unconfirmed | Self::Unusable => 4,
+            Self::Warnings | Self::Unconfirmed | Self::Unusable | Self::ToolMissing => 4,
             Self::Unseen => 5,
             Self::Skipped => 77,
             Self::Job(code) => code,

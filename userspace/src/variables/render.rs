@@ -76,6 +76,23 @@ impl Reader {
         }
     }
 
+    /// Directories that go before those that a variable has.
+    pub fn prepend(self, name: &str, directories: &[String]) -> String {
+        let list = self.quote(&directories.join(":"));
+        match self {
+            Self::Sh => format!("export {name}={list}\"${{{name}:+:${name}}}\";"),
+            Self::Fish => {
+                let each: Vec<String> = directories.iter().map(|one| self.quote(one)).collect();
+                format!("set -gx {name} {} ${name};", each.join(" "))
+            }
+            // It cannot say what else is in it.
+            Self::Systemd if name == "PATH" => {
+                format!("# the unit itself has to say, with all else that it needs: PATH={list}")
+            }
+            Self::Systemd => format!("{name}={list}"),
+        }
+    }
+
     /// A value as one word that means just itself.
     pub fn quote(self, value: &str) -> String {
         let (quote, escaped): (char, &[char]) = match self {
@@ -232,6 +249,34 @@ mod tests {
                 assert_eq!(after(value).as_deref(), left, "{shell}: {value:?}");
             }
         }
+    }
+
+    #[test]
+    fn directories_go_before_those_that_are_there() {
+        let directories = ["/a b".to_owned(), "/it's".to_owned()];
+        for (reader, shell) in [
+            (Reader::Sh, "sh"),
+            (Reader::Sh, "bash"),
+            (Reader::Sh, "zsh"),
+            (Reader::Fish, "fish"),
+        ] {
+            if !installed(shell) {
+                eprintln!("skipped: {shell} is not installed");
+                continue;
+            }
+            let text = reader.prepend("A", &directories);
+            if reader == Reader::Sh {
+                let after = a_after(shell, &text, "/c:/d");
+                assert_eq!(after.as_deref(), Some("/a b:/it's:/c:/d"), "{shell}");
+                let after = a_after(shell, &text, "");
+                assert_eq!(after.as_deref(), Some("/a b:/it's"), "{shell}");
+            } else {
+                assert!(a_after(shell, &text, "").is_some(), "{shell}");
+            }
+        }
+        let systemd = |name| Reader::Systemd.prepend(name, &directories);
+        assert_eq!(systemd("A"), "A=\"/a b:/it's\"");
+        assert!(systemd("PATH").starts_with('#'));
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod maintainer_scripts;
 mod metrics;
 mod packaging;
 mod params;
+mod rocm;
 mod run;
 mod running;
 mod schema;
