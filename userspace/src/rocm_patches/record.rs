@@ -133,11 +133,11 @@ impl<'a> Locked<'a> {
             record.state = State::Applied;
             self.write(&record)
         });
-        done.or_else(|error| match self.restore(&record) {
-            Ok(()) => Err(error.context("nothing was changed")),
-            Err(also) => Err(error.context(format!(
+        done.map_err(|error| match self.restore(&record) {
+            Ok(()) => error.context("nothing was changed"),
+            Err(also) => error.context(format!(
                 "and what was changed could not be put back ({also:#})"
-            ))),
+            )),
         })
     }
 

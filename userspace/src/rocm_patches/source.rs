@@ -285,7 +285,7 @@ fn newest_change(changelog: &str) -> Option<String> {
 fn is_release(text: &str) -> bool {
     let numbers: Vec<&str> = text.split('.').collect();
     let number = |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    numbers.len() == 3 && numbers.iter().all(|text| number(text))
+    numbers.len() == 3 && numbers.iter().all(number)
 }
 
 /// 6.1 of 6.1.2.

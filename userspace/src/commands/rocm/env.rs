@@ -6,7 +6,7 @@ use super::Exit;
 use crate::cli::{self, Format};
 use crate::report::Terminal;
 use crate::root::Root;
-use crate::steps::write_atomically;
+use crate::steps::write_output;
 use crate::variables::render::Reader;
 use anyhow::{bail, Result};
 use serde::Serialize;
@@ -79,9 +79,9 @@ pub(super) fn run(root: &Root, terminal: &Terminal, args: &cli::RocmEnv) -> Resu
     match (&args.output, reader) {
         (Some(file), Some(_)) => {
             let head = format!("# Written by rmcp-kctl rocm env --prefix {prefix}.\n");
-            write_atomically(file, (head + &text).as_bytes(), 0o644)?;
+            write_output(file, (head + &text).as_bytes(), 0o644)?;
         }
-        (Some(file), None) => write_atomically(file, text.as_bytes(), 0o644)?,
+        (Some(file), None) => write_output(file, text.as_bytes(), 0o644)?,
         (None, _) => terminal.raw(&text)?,
     }
     Ok(Exit::Success)
