@@ -2,8 +2,9 @@
 
 //! A checkout of the project: where the scripts and recipes are, and where results go.
 
-use anyhow::{Context, Result};
+use anyhow::{ensure, Context, Result};
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::{env, fs};
 
 /// The root of a checkout.
@@ -28,6 +29,16 @@ impl Checkout {
     /// A path in the checkout.
     pub fn path(&self, below: &str) -> PathBuf {
         self.0.join(below)
+    }
+
+    /// What a script makes unless the cache has it, and whose path it prints.
+    pub fn made_by(&self, script: &str) -> Result<PathBuf> {
+        let output = Command::new(self.path(script))
+            .stderr(Stdio::inherit())
+            .output()
+            .with_context(|| format!("cannot run {script}"))?;
+        ensure!(output.status.success(), "{script} failed: see above");
+        Ok(String::from_utf8(output.stdout)?.trim_end().into())
     }
 
     /// The release of the kernel that upgrades bring.

@@ -29,6 +29,8 @@ pub enum Variant {
     Rmcp,
     /// And what only scenarios use.
     Tests,
+    /// And amdgpu with the patches of `patches/linux/`, which modprobe takes for the kernel's own.
+    Patched,
     /// rmcp installed on a machine that loads amdgpu from its initramfs.
     Initramfs,
     /// The same with dracut in place of initramfs-tools.
@@ -51,6 +53,7 @@ impl Variant {
             Self::Stock => "stock",
             Self::Rmcp => "rmcp",
             Self::Tests => "tests",
+            Self::Patched => "patched",
             Self::Initramfs => "initramfs",
             Self::Dracut => "dracut",
             Self::Deb => "deb",
@@ -68,6 +71,7 @@ impl Variant {
                 Some(Self::Stock)
             }
             Self::Tests | Self::Lint => Some(Self::Rmcp),
+            Self::Patched => Some(Self::Tests),
             Self::Upgrade | Self::Unserved => Some(Self::Initramfs),
         }
     }
@@ -77,6 +81,7 @@ impl Variant {
             Self::Stock => "setting the guest up",
             Self::Rmcp => "installing rmcp in the guest through DKMS (about 2 minutes)",
             Self::Tests => "building what only the tests use (about a minute)",
+            Self::Patched => "putting the patched amdgpu in the place of the kernel's",
             Self::Initramfs => "installing rmcp where amdgpu is in the initramfs",
             Self::Dracut => "installing rmcp where dracut makes the initramfs (about 5 minutes)",
             Self::Deb => "making a guest with Debian packages to install (about a minute)",
@@ -111,6 +116,10 @@ impl Variant {
                 ] {
                     copy(&checkout.harness(from), &to.join(name))?;
                 }
+            }
+            Self::Patched => {
+                let module = checkout.made_by("patches/linux/module.sh")?;
+                copy(&module, &to.join("amdgpu.ko.zst"))?;
             }
             Self::Initramfs | Self::Dracut => {
                 Self::Rmcp.inputs(checkout, kctl, to)?;

@@ -9,9 +9,10 @@ use crate::gpu::PluggedGpu;
 use crate::progress::say;
 use crate::vm::Vm;
 use anyhow::{ensure, Context, Result};
+use rmcp_vgpu::PageTableEntry;
 use std::collections::BTreeMap;
 
-const PROGRAM: &str = "/usr/local/lib/rmcp-tests/map_mtypes";
+pub(crate) const PROGRAM: &str = "/usr/local/lib/rmcp-tests/map_mtypes";
 /// What user space can ask for: `AMDGPU_VM_MTYPE_*`.
 const REQUESTS: [&str; 6] = ["DEFAULT", "NC", "WC", "CC", "UC", "RW"];
 const PAGE: u64 = 4096;
@@ -21,7 +22,7 @@ const LARGE_PAGE: u64 = 2 << 20;
 const JOBS: usize = 2 * REQUESTS.len();
 
 /// What page-table entries hold in bits 50:48, by what was asked for.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct PageTables {
     /// Of ordinary buffers.
     pub(crate) ordinary: BTreeMap<&'static str, u8>,
@@ -38,17 +39,36 @@ pub(crate) struct PageTables {
 /// page tables.
 pub(crate) fn page_tables(vm: &mut Vm, gpu: usize) -> Result<PageTables> {
     let earlier_jobs = vm.gpus()[gpu].jobs().len();
+    while_mapped(vm, gpu, |gpu, mappings, space| {
+        look(gpu, mappings, space, earlier_jobs)
+    })
+}
+
+/// The entry of an address that the driver itself has mapped for such a process.
+pub(crate) fn entry_of_driver(vm: &mut Vm, address: u64) -> Result<PageTableEntry> {
+    while_mapped(vm, 0, |gpu, _, space| {
+        gpu.page_table_entry(space, address)
+            .with_context(|| format!("no directory leads to {address:#x}"))
+    })
+}
+
+/// Has a process map and use memory, and looks at its page tables while it is there.
+fn while_mapped<T>(
+    vm: &mut Vm,
+    gpu: usize,
+    look: impl FnOnce(&PluggedGpu, &[Mapping], &AddressSpace) -> Result<T>,
+) -> Result<T> {
     let nodes = vm.gpus()[gpu].file("drm");
     let output = vm.guest.check(&format!(
         "{PROGRAM} /dev/dri/$(cd {nodes} && echo renderD*)"
     ))?;
     let (mappings, pid) = parse(&output)?;
-    let tables = AddressSpace::of_process(&mut vm.guest, pid)
-        .and_then(|space| look(&vm.gpus()[gpu], &mappings, &space, earlier_jobs));
+    let found = AddressSpace::of_process(&mut vm.guest, pid)
+        .and_then(|space| look(&vm.gpus()[gpu], &mappings, &space));
     vm.guest.check(&format!(
         "kill {pid} && while test -e /proc/{pid}; do sleep 0.1; done"
     ))?;
-    tables
+    found
 }
 
 fn look(

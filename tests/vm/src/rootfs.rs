@@ -25,13 +25,7 @@ pub struct RootFs {
 impl RootFs {
     /// Takes it from the cache, or makes it.
     pub fn get(checkout: &Checkout) -> Result<Self> {
-        let script = checkout.harness("rootfs.sh");
-        let output = Command::new(&script)
-            .stderr(Stdio::inherit())
-            .output()
-            .with_context(|| format!("cannot run {}", script.display()))?;
-        ensure!(output.status.success(), "no root filesystem: see above");
-        let path = PathBuf::from(String::from_utf8(output.stdout)?.trim_end());
+        let path = checkout.made_by("tests/vm/rootfs.sh")?;
         let kernel = only_kernel(&path)?;
         Ok(Self {
             checkout: checkout.clone(),

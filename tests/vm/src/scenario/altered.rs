@@ -5,7 +5,7 @@
 //! the two comes first, and is back with the kernel's own amdgpu.
 
 use super::support::{
-    expect_healthy_kernel, expect_registers, expect_status, new_kernel_log, RELOAD,
+    expect_healthy_kernel, expect_registers, expect_status, new_kernel_log, OPTIONS, RELOAD,
 };
 use super::tampered::expect_stood_down;
 use crate::report::Retry;
@@ -45,10 +45,8 @@ pub(super) fn is_refused_by_name(vm: &mut Vm) -> Result<()> {
     new_kernel_log(vm, &mut seen)?;
     for (copy, reason) in COPIES {
         // modprobe would give it the options that the kernel was started with.
-        vm.guest.check(&format!(
-            "insmod {} $(tr ' ' '\\n' </proc/cmdline | sed -n 's/^amdgpu[.]//p')",
-            file(copy)
-        ))?;
+        vm.guest
+            .check(&format!("insmod {} {OPTIONS}", file(copy)))?;
         vm.wait_for_amdgpu()?;
         let log = new_kernel_log(vm, &mut seen)?;
         expect_stood_down(vm, &log, reason)?;

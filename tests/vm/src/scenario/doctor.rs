@@ -36,9 +36,9 @@ pub(super) fn agrees_with_the_guest(vm: &mut Vm) -> Result<()> {
 }
 
 /// What doctor printed.
-struct Findings(Value);
+pub(super) struct Findings(Value);
 
-fn doctor(vm: &mut Vm, arguments: &str) -> Result<Findings> {
+pub(super) fn doctor(vm: &mut Vm, arguments: &str) -> Result<Findings> {
     let output = vm
         .guest
         .run(&format!("rmcp-kctl --json doctor {arguments}"))?;
@@ -75,7 +75,7 @@ impl Findings {
             .1)
     }
 
-    fn expect_word(&self, check: &str, outcome: &str, word: &str) -> Result<()> {
+    pub(super) fn expect_word(&self, check: &str, outcome: &str, word: &str) -> Result<()> {
         let found = self.expect(check, outcome)?;
         ensure!(
             found.contains(word),

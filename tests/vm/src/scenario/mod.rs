@@ -21,6 +21,8 @@ mod order;
 mod package;
 mod parameter;
 mod params;
+mod patched;
+mod patched_bugs;
 mod power_cut;
 mod probes_off;
 mod rebind;
@@ -222,6 +224,17 @@ const ALL: &[Scenario] = &[
     Scenario {
         before_init: FINGERPRINT,
         ..long("long-altered-amdgpu", altered::is_refused_by_name)
+    },
+    Scenario {
+        variant: Variant::Patched,
+        ..long("long-patched", patched::stands_in_for_rmcp)
+    },
+    // ip_block_mask counts the blocks of this chip.
+    Scenario {
+        on: On::Only(&["navi10"]),
+        variant: Variant::Patched,
+        alone: true,
+        ..long("long-patched-bugs", patched_bugs::show_and_are_mended)
     },
     scenario("missing", On::Any, MISSING, broken::amdgpu_works_alone),
     scenario("broken", On::Any, BROKEN, broken::amdgpu_works_alone),

@@ -24,7 +24,7 @@ pub(super) fn cc_leaves_as_nc(vm: &mut Vm) -> Result<()> {
     expect_healthy_kernel(vm)
 }
 
-/// What rmcp's counters must say of requests for CC.
+/// What the counters must say of requests for CC.
 #[derive(Clone, Copy)]
 pub(super) enum Counted {
     NotAtAll,
@@ -58,7 +58,8 @@ pub(super) fn expect_counted_on(vm: &mut Vm, gpu: usize, cc: u8, counted: Counte
 pub(super) fn counters(vm: &mut Vm, gpu: usize) -> Result<[u64; 2]> {
     let mut counts = [0; 2];
     for (count, name) in counts.iter_mut().zip(["requests", "rewritten"]) {
-        let path = vm.gpus()[gpu].file(&format!("rmcp/mtype_cc_{name}"));
+        // In the one directory that has them: rmcp's, or that of an amdgpu that has the policy itself.
+        let path = vm.gpus()[gpu].file(&format!("*/mtype_cc_{name}"));
         *count = read(vm, &path)?.parse()?;
     }
     Ok(counts)

@@ -21,6 +21,12 @@ pub(super) const TAINT_USER: u64 = 1 << 6;
 /// rmcp goes and comes.
 pub(super) const RELOAD: &str = "rmmod rmcp && modprobe rmcp";
 
+/// amdgpu comes by itself: without modprobe.d, and so without what it says of rmcp.
+pub(super) const AMDGPU_ALONE: &str = "modprobe --config=/dev/null amdgpu";
+
+/// The parameters of amdgpu that the guest was started with: modprobe gives them, insmod does not.
+pub(super) const OPTIONS: &str = "$(tr ' ' '\\n' </proc/cmdline | sed -n 's/^amdgpu[.]//p')";
+
 const DRIVER: &str = "/sys/bus/pci/drivers/amdgpu";
 
 /// What happens to rmcp while a GPU goes from its driver and comes back.
@@ -112,9 +118,9 @@ pub(super) fn bind(vm: &mut Vm, index: usize) -> Result<()> {
     vm.wait_for_amdgpu()
 }
 
-/// Loads amdgpu by itself: without modprobe.d, and so without what it says of rmcp.
+/// Loads amdgpu by itself.
 pub(super) fn load_amdgpu_alone(vm: &mut Vm) -> Result<()> {
-    vm.guest.check("modprobe --config=/dev/null amdgpu")?;
+    vm.guest.check(AMDGPU_ALONE)?;
     vm.wait_for_amdgpu()
 }
 

@@ -278,7 +278,8 @@ fn expect(seen: &Value, policy: &str, source: &str, outcome: &str, detail: &str)
     Ok(())
 }
 
-fn check<'a>(gpu: &'a Value, policy: &str, source: &str) -> Result<&'a Value> {
+/// What a source said of a policy on a GPU.
+pub(super) fn check<'a>(gpu: &'a Value, policy: &str, source: &str) -> Result<&'a Value> {
     let find = |list: &'a Value, key: &str, name: &str| {
         let mut values = list.as_array()?.iter();
         values.find(|value| value[key] == name)
