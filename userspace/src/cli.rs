@@ -107,7 +107,7 @@ pub enum Command {
     Verify(Verify),
     /// Read page faults, timeouts and resets of AMD GPUs out of a log, and explain them
     ///
-    /// Lines of amdgpu, amdkfd and ROCr, as Linux 5.15 to 7.2 and ROCm print them, with whatever dmesg,
+    /// Lines of amdgpu, amdkfd and ROCr, as Linux 5.15 to 7.3 and ROCm print them, with whatever dmesg,
     /// syslog or journalctl put before them, are decoded with the driver's own tables and grouped into
     /// incidents: when, which GPU, which process, which of the GPU's clients, the address, what was
     /// tried and what the page-table entry lacked, and what followed. Then what that means and what to

@@ -78,7 +78,7 @@ pub fn run(root: &Root, terminal: &Terminal, args: &cli::Detect) -> Result<Exit>
 /// Those on the PCI bus, and those that amdkfd shows where the bus cannot be seen.
 pub(super) fn gpus(root: &Root, user: Option<&User>) -> Result<Vec<Gpu>> {
     let nodes = kfd::readable_gpus(root);
-    let on_bus = Status::read(root)?.gpus;
+    let on_bus = Status::as_far_as_visible(root)?.gpus;
     let hidden = nodes.iter().filter(|node| {
         let bdf = node.bdf.as_deref();
         bdf.is_some() && on_bus.iter().all(|gpu| Some(gpu.bdf.as_str()) != bdf)

@@ -17,8 +17,8 @@ use crate::registers::Hub;
 use crate::report::{paragraph, printable, Line, Terminal, Tone};
 use crate::root::Root;
 use crate::sysfs::amdgpu::{self, Amdgpu};
-use crate::sysfs::pci;
 use crate::sysfs::rmcp::{self, Guard, Keepers, Module};
+use crate::sysfs::{self, pci};
 use anyhow::{anyhow, Context, Result};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -165,6 +165,7 @@ pub fn run(root: &Root, terminal: &Terminal, args: &cli::Verify) -> Result<Exit>
 
 impl Verification {
     fn make(root: &Root, probe: bool) -> Result<Self> {
+        sysfs::expect_visible(root)?;
         let keepers = Keepers::read(root)?;
         let amdgpu = amdgpu::read(root)?;
         let running = kernel::running(root)?;

@@ -20,7 +20,7 @@ enum Kernel {
     V5_15,
     /// gmc_v10_0.c of Linux 6.9 to 6.12, and of later releases of 6.1: the task has a line.
     V6_9,
-    /// gmc_v10_0.c and amdgpu_vm.c (`amdgpu_vm_print_task_info`) of Linux 7.2, without `amdgpu: `.
+    /// gmc_v10_0.c and amdgpu_vm.c (`amdgpu_vm_print_task_info`) of Linux 7.2 and 7.3, without `amdgpu: `.
     V7_2,
 }
 
@@ -233,7 +233,7 @@ fn every_wording_of_a_task_is_read() {
         ("in process", ")"),
         // Another hub's of Linux 6.1.192.
         ("for process", ""),
-        // amdgpu_vm.c of Linux 7.2.
+        // amdgpu_vm.c of Linux 7.2 and 7.3.
         ("Process", ""),
         // amdgpu_job.c of Linux 5.15 to 6.12.
         ("Process information: process", ""),
@@ -270,7 +270,7 @@ fn what_else_happens_to_a_gpu_is_read() {
     let ring = || "gfx_0.0.0".to_owned();
     let reset = |stage, error| Happening::GpuReset { stage, error };
     for (message, expected) in [
-        // amdgpu_job.c of Linux 5.15 to 7.2.
+        // amdgpu_job.c of Linux 5.15 to 7.3.
         (
             "ring gfx_0.0.0 timeout, signaled seq=41, emitted seq=43",
             Happening::RingTimeout { ring: ring(), jobs: Some((41, 43)), soft_recovered: false },
@@ -279,7 +279,7 @@ fn what_else_happens_to_a_gpu_is_read() {
             "ring gfx_0.0.0 timeout, but soft recovered",
             Happening::RingTimeout { ring: ring(), jobs: None, soft_recovered: true },
         ),
-        // amdgpu_job.c of Linux 7.2.
+        // amdgpu_job.c of Linux 7.2 and 7.3.
         (
             "Starting gfx_0.0.0 ring reset",
             Happening::RingReset { ring: ring(), stage: Stage::Begun },
@@ -301,10 +301,10 @@ fn what_else_happens_to_a_gpu_is_read() {
         ("GPU reset end with ret = -110", reset(Stage::Failed, Some(-110))),
         ("GPU Recovery Failed: -19", reset(Stage::Failed, Some(-19))),
         ("VRAM is lost due to GPU reset!", Happening::VramLost),
-        // drm_drv.c of Linux 7.2.
+        // drm_drv.c of Linux 7.2 and 7.3.
         ("device wedged, needs recovery", Happening::Wedged { needs_recovery: true }),
         ("device wedged, but no recovery needed", Happening::Wedged { needs_recovery: false }),
-        // gfx_v10_0.c of Linux 5.15 to 7.2.
+        // gfx_v10_0.c of Linux 5.15 to 7.3.
         (
             "Illegal register access in command stream",
             Happening::IllegalCommand { what: "register access".to_owned() },
@@ -314,7 +314,7 @@ fn what_else_happens_to_a_gpu_is_read() {
             "Illegal instruction in SDMA command stream",
             Happening::IllegalCommand { what: "instruction".to_owned() },
         ),
-        // kfd_device_queue_manager.c, kfd_process.c and kfd_svm.c of Linux 7.2.
+        // kfd_device_queue_manager.c, kfd_process.c and kfd_svm.c of Linux 7.2 and 7.3.
         ("qcm fence wait loop timeout expired", Happening::PreemptionTimeout),
         (
             "The cp might be in an unrecoverable state due to an unsuccessful queues preemption",

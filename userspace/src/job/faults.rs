@@ -13,7 +13,7 @@ use std::process::Command;
 /// The watch on one start of a job.
 #[derive(Debug)]
 pub struct Faults {
-    kernel: Option<Watch>,
+    kernel: Result<Watch, String>,
     output: Option<Output>,
     shared: Shared,
 }
@@ -35,8 +35,10 @@ impl Faults {
     /// When the system gives no pipe.
     pub fn watch(root: &Root, command: &mut Command) -> Result<Self> {
         let shared = Shared::default();
-        let kernel = log(root).ok().map(|log| Watch::start(log, &shared));
-        let kernel = kernel.transpose().context("cannot make a pipe")?;
+        let kernel = match log(root) {
+            Ok(log) => Ok(Watch::start(log, &shared).context("cannot make a pipe")?),
+            Err(why) => Err(why),
+        };
         let output = output::pass(command, &shared).context("cannot make a pipe")?;
         Ok(Self {
             kernel,
@@ -54,6 +56,11 @@ impl Faults {
         log(root).map(drop)
     }
 
+    /// Why the kernel's log is not watched, if it is not.
+    pub fn unwatched(&self) -> Option<&str> {
+        self.kernel.as_ref().err().map(String::as_str)
+    }
+
     /// Whose faults to look for.
     pub fn of_job(&self, pid: u32) {
         self.shared.of_job(pid);
@@ -61,15 +68,12 @@ impl Faults {
 
     /// What looks at the job while it runs.
     pub fn glancer(&self) -> Glancer {
-        Glancer {
-            shared: self.shared.clone(),
-            watches_kernel: self.kernel.is_some(),
-        }
+        Glancer(self.shared.clone())
     }
 
     /// Ends when the job has.
     pub fn end(self) -> Ended {
-        if let Some(watch) = self.kernel {
+        if let Ok(watch) = self.kernel {
             watch.end();
         }
         if let Some(output) = &self.output {
@@ -84,10 +88,7 @@ impl Faults {
 
 /// Looks at a job that runs.
 #[derive(Debug)]
-pub struct Glancer {
-    shared: Shared,
-    watches_kernel: bool,
-}
+pub struct Glancer(Shared);
 
 /// A job at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,12 +104,7 @@ pub struct Glance {
 impl Glancer {
     /// Looks.
     pub fn glance(&self) -> Glance {
-        let (resident, faults) = self.shared.look();
-        Glance {
-            resident,
-            faults,
-            watches_kernel: self.watches_kernel,
-        }
+        self.0.look()
     }
 }
 

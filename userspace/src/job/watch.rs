@@ -2,6 +2,7 @@
 
 //! Watches the kernel's log and the job's standard error for faults of the job's processes.
 
+use super::faults::Glance;
 use super::signals;
 use crate::faultlog::event::{Event, Happening};
 use crate::faultlog::incident::{Incident, Incidents};
@@ -49,6 +50,8 @@ pub struct Seen {
     pub stderr: VecDeque<u8>,
     /// What kept something from being seen.
     pub gaps: Vec<String>,
+    /// Whether the kernel's log is watched at this moment.
+    watches_kernel: bool,
     grouping: Incidents,
     members: BTreeSet<u32>,
     /// The processes of `unknown`.
@@ -228,8 +231,12 @@ impl Watch {
     /// When the system gives no pipe.
     pub(super) fn start(log: Live, shared: &Shared) -> io::Result<Self> {
         let (stopped, stop) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        shared.seen().watches_kernel = true;
         let shared = shared.clone();
-        let thread = signals::thread(move || follow(log, &stopped, &shared));
+        let thread = signals::thread(move || {
+            follow(log, &stopped, &shared);
+            shared.seen().watches_kernel = false;
+        });
         Ok(Self { stop, thread })
     }
 
@@ -248,9 +255,8 @@ impl Shared {
         seen.members.insert(group);
     }
 
-    /// Looks up the job's processes: how much of them is in memory, and how many lines of faults there
-    /// are until now.
-    pub(super) fn look(&self) -> (u64, usize) {
+    /// Looks up the job's processes.
+    pub(super) fn look(&self) -> Glance {
         let all = process::all();
         let mut seen = self.seen();
         let remembered = |_: &u32, seen: &mut Instant| seen.elapsed() < REMEMBERED;
@@ -259,7 +265,11 @@ impl Shared {
         let own = all
             .iter()
             .filter(|process| seen.members.contains(&process.pid));
-        (own.map(|process| process.resident).sum(), seen.faults.len())
+        Glance {
+            resident: own.map(|process| process.resident).sum(),
+            faults: seen.faults.len(),
+            watches_kernel: seen.watches_kernel,
+        }
     }
 }
 
@@ -290,7 +300,10 @@ fn follow(mut log: Live, stopped: &OwnedFd, shared: &Shared) {
                 Ok(Took::Nothing) => break,
                 Ok(Took::Lost) => shared.gap(LOST.to_owned()),
                 Ok(Took::End) => {
-                    return shared.gap("journalctl ended before the job did".to_owned());
+                    return shared.gap(
+                        "journalctl ended before the job did: later faults of the kernel's log were not seen"
+                            .to_owned(),
+                    );
                 }
                 Err(error) => {
                     return shared.gap(format!("the kernel's log could not be read on: {error}"));

@@ -3,12 +3,14 @@
 //! The kernel's log from now on: its device, or what journalctl follows where that may not be read.
 //! Unlike those who read them for ever, its reader can stop at any moment, and knows what it missed.
 
-use crate::process;
 use crate::root::Root;
+use anyhow::{Context, Result};
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::fs::{fcntl_getfl, fcntl_setfl, OFlags};
 use rustix::io::Errno;
-use rustix::process::{pidfd_open, pidfd_send_signal, Pid, PidfdFlags, Signal};
+use rustix::process::{
+    pidfd_open, pidfd_send_signal, waitid, Pid, PidfdFlags, Signal, WaitId, WaitIdOptions,
+};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -18,8 +20,8 @@ use std::time::Duration;
 
 /// The kernel's longest record (PRINTK_MESSAGE_MAX) fits several times.
 const BLOCK: usize = 64 << 10;
-/// Ample for what passes through the journal.
-const JOURNAL: Duration = Duration::from_millis(500);
+/// Ample for what passes through the journal on a busy machine.
+const JOURNAL: Duration = Duration::from_secs(1);
 /// How soon a file that is no device is looked at again after its end.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -54,7 +56,7 @@ impl Live {
     /// # Errors
     ///
     /// Why it cannot be read, and what would help.
-    pub fn open(root: &Root) -> Result<Self, String> {
+    pub fn open(root: &Root) -> std::result::Result<Self, String> {
         let path = root.path(super::DEVICE);
         let flags = OFlags::NONBLOCK.bits() as i32;
         let opened = File::options().read(true).custom_flags(flags).open(&path);
@@ -66,10 +68,7 @@ impl Live {
             }
             Err(error) => format!("{}: {error}", path.display()),
         };
-        match root.is_running_system() {
-            true => Self::journal().map_err(|journal| format!("{why}; {journal}")),
-            false => Err(why),
-        }
+        Self::journal(root).map_err(|journal| format!("{why}; {journal:#}"))
     }
 
     fn of(file: File, writer: Option<OwnedFd>) -> Self {
@@ -81,29 +80,22 @@ impl Live {
         }
     }
 
-    /// What journalctl follows. It succeeds, and shows nothing, for one who may not see the log.
-    fn journal() -> Result<Self, String> {
-        let program = process::find("journalctl").ok_or("there is no journalctl")?;
-        let last = process::capture(&program, &["-k", "-q", "-n", "1", "-o", "cat"]);
-        let last = last.map_err(|error| format!("{error:#}"))?;
-        if last.trim().is_empty() {
-            return Err(
-                "journalctl shows nothing of the kernel to this user, whom the group \
-                        systemd-journal or adm would let see it"
-                    .to_owned(),
-            );
-        }
-        let mut child = super::journalctl(&program, &["--follow", "--lines=0"])
+    /// What journalctl follows, from the last message on that was there before.
+    fn journal(root: &Root) -> Result<Self> {
+        let program = super::journalctl(root)?;
+        let after = format!("--after-cursor={}", super::last(&program, &["--boot"])?);
+        let mut child = super::messages(&program, &[&after, "--follow", "--no-tail"])
             .stderr(Stdio::null())
             .spawn()
-            .map_err(|error| format!("journalctl: {error}"))?;
-        let output = child.stdout.take().map(OwnedFd::from);
-        let output = output.ok_or("journalctl has no output")?;
-        let file = File::from(output);
+            .with_context(|| format!("cannot run {}", program.display()))?;
+        let writer = pidfd_open(Pid::from_child(&child), PidfdFlags::empty());
+        let writer = writer.inspect_err(|_| drop(child.kill()));
+        let writer = writer.context("cannot hold on to journalctl")?;
+        let output = child.stdout.take().context("journalctl has no output")?;
+        let file = File::from(OwnedFd::from(output));
         let nonblocking = fcntl_getfl(&file).and_then(|f| fcntl_setfl(&file, f | OFlags::NONBLOCK));
-        nonblocking.map_err(|error| format!("journalctl: {error}"))?;
-        let writer = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).ok();
-        Ok(Self::of(file, writer))
+        nonblocking.context("cannot read what journalctl writes")?;
+        Ok(Self::of(file, Some(writer)))
     }
 
     /// How long a line may take from the kernel to here. The device has it at once; and amdgpu logs a
@@ -168,6 +160,8 @@ impl Drop for Live {
     fn drop(&mut self) {
         if let Some(writer) = &self.writer {
             let _ = pidfd_send_signal(writer, Signal::KILL);
+            // Who waits for every child may have done so already.
+            let _ = waitid(WaitId::PidFd(writer.as_fd()), WaitIdOptions::EXITED);
         }
     }
 }

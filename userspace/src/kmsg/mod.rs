@@ -13,9 +13,10 @@ pub use tail::Tail;
 
 use crate::process;
 use crate::root::Root;
-use anyhow::{bail, Context, Result};
+use anyhow::{ensure, Context, Result};
+use serde_json::Value;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,6 +29,8 @@ pub const LOST: &str =
     "the kernel overwrote lines of its log before they were read: faults may be missing";
 /// How often what grows is looked at.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long journalctl may look for one message: on a slow disk, in many files, that takes seconds.
+const LONGEST: Duration = Duration::from_secs(20);
 
 /// When the kernel was started, in seconds after 1970; `None` when it does not say.
 ///
@@ -83,8 +86,17 @@ pub struct Journal {
 #[derive(Debug)]
 pub struct Running(Arc<Mutex<Child>>);
 
+/// journalctl; a tree that is not the running system has its own.
+fn journalctl(root: &Root) -> Result<PathBuf> {
+    let program = match root.is_running_system() {
+        true => process::find("journalctl"),
+        false => Some(root.path("/usr/bin/journalctl")).filter(|path| path.is_file()),
+    };
+    program.context("journalctl is not installed: there is no journal to read")
+}
+
 /// What shows the kernel's messages; which of them is said by the options.
-fn journalctl(program: &Path, options: &[&str]) -> Command {
+fn messages(program: &Path, options: &[&str]) -> Command {
     let mut command = Command::new(program);
     command
         .args([
@@ -100,23 +112,47 @@ fn journalctl(program: &Path, options: &[&str]) -> Command {
     command
 }
 
+/// Where the last message of the kernel is in the journal; which one is said by the options. To one who
+/// may not see them journalctl shows none, and succeeds.
+fn last(program: &Path, options: &[&str]) -> Result<String> {
+    let options = [options, &["--lines=1"]].concat();
+    let (status, text) = process::run_within(
+        &mut messages(program, &options),
+        LONGEST,
+        &AtomicBool::new(false),
+    )?;
+    ensure!(
+        status.success(),
+        "journalctl failed ({status}): {}",
+        text.trim()
+    );
+    let cursor = text.lines().find_map(|line| {
+        let entry: Value = serde_json::from_str(line).ok()?;
+        Some(entry.get("__CURSOR")?.as_str()?.to_owned())
+    });
+    cursor.context(
+        "journalctl shows no message of the kernel: the groups systemd-journal and adm may see them, \
+         and the journal of a container has none",
+    )
+}
+
 impl Journal {
     /// Of this boot, or of every boot since a moment, in seconds after 1970.
     ///
     /// # Errors
     ///
-    /// When journalctl is not installed or cannot be run.
-    pub fn open(since: Option<u64>, follow: bool) -> Result<(Self, Running)> {
-        let Some(program) = process::find("journalctl") else {
-            bail!("journalctl is not installed: there is no journal to read");
-        };
+    /// When journalctl is not installed, cannot be run or shows nothing of the kernel.
+    pub fn open(root: &Root, since: Option<u64>, follow: bool) -> Result<(Self, Running)> {
+        let program = journalctl(root)?;
         let when = match since {
             Some(moment) => format!("--since=@{moment}"),
             None => "--boot".to_owned(),
         };
+        // There may be none since then.
+        last(&program, if since.is_some() { &[] } else { &["--boot"] })?;
         let options = [when.as_str(), "--follow", "--no-tail"];
         let options = if follow { &options[..] } else { &options[..1] };
-        let mut journalctl = journalctl(&program, options)
+        let mut journalctl = messages(&program, options)
             .spawn()
             .with_context(|| format!("cannot run {}", program.display()))?;
         let output = journalctl

@@ -18,9 +18,9 @@ pub enum Live {
     Value(String),
 }
 
-/// Whether the kernel's modules can be seen at all: not in every container.
+/// Whether the kernel's modules can be seen at all: not in every container. Some are in every kernel.
 pub fn visible(root: &Root) -> bool {
-    root.exists(MODULES)
+    !root.list(MODULES).is_empty()
 }
 
 /// Whether a module is there, built in or loaded.

@@ -179,6 +179,18 @@ fn assert_exit(tree: &Tree, code: i32) {
 }
 
 #[test]
+fn what_a_container_hides_is_skipped_and_not_missing() {
+    for hidden in ["/sys/module", "/sys/bus"] {
+        let tree = healthy();
+        fs::remove_dir_all(tree.path(hidden)).unwrap();
+        assert_finds(&tree, "gpu", "skipped", "as in some containers");
+        if hidden == "/sys/module" {
+            assert_finds(&tree, "module", "skipped", "as in some containers");
+        }
+    }
+}
+
+#[test]
 fn where_all_is_well_nothing_is_loud() {
     let tree = healthy();
     let seen = doctor(&tree);

@@ -7,9 +7,8 @@ use crate::support::{Outcome, Tree};
 use serde_json::{json, Value};
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// A page fault of a ROCm process as Linux 7.2 prints it (gmc_v10_0.c, gfxhub_v2_0.c): a write of TCP
 /// to a page that is not there.
@@ -324,36 +323,24 @@ fn a_kernel_log_that_cannot_be_read_is_told_with_what_else_there_is() {
     );
 }
 
-/// A journalctl that prints a fault, and then does this.
+/// A journalctl that shows that there is a message, or else prints a fault, and then does this.
 fn journalctl(tree: &Tree, then: &str) {
     let entry = |line: &str| json!({"MESSAGE": line, "__REALTIME_TIMESTAMP": "1795284309000000"});
     let entries = FAULT.map(|line| entry(line).to_string() + "\n").concat();
     let script = format!(
-        "#!/bin/sh\necho \"$@\" >'{}'\ncat <<'END'\n{entries}END\n{then}",
+        "case $* in *--lines=1*) echo '{{\"__CURSOR\": \"last\"}}'; exit ;; esac
+        echo \"$@\" >'{}'\ncat <<'END'\n{entries}END\n{then}",
         tree.path("/arguments").display()
     );
-    tree.write("/bin/journalctl", &script);
-    let mode = fs::Permissions::from_mode(0o755);
-    fs::set_permissions(tree.path("/bin/journalctl"), mode).unwrap();
-}
-
-/// The command, with the tree's programs before all others.
-fn with_path(tree: &Tree, arguments: &[&str]) -> Command {
-    let mut command = tree.command(arguments);
-    let path = std::env::var("PATH").unwrap();
-    command.env("PATH", format!("{}:{path}", tree.path("/bin").display()));
-    command
+    tree.program("/usr/bin/journalctl", &script);
 }
 
 #[test]
 fn the_journal_is_asked_for_the_kernels_messages_of_this_boot_or_since_a_time() {
     let tree = Tree::new();
     journalctl(&tree, "");
-    let output = with_path(&tree, &["--json", "faults", "--journal"])
-        .output()
-        .unwrap();
-    let incident: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(incident["begin"], "2026-11-21T18:05:09Z");
+    let outcome = tree.run(&["--json", "faults", "--journal"]);
+    assert_eq!(outcome.json()["begin"], "2026-11-21T18:05:09Z");
     let arguments = || fs::read_to_string(tree.path("/arguments")).unwrap();
     assert!(
         arguments().contains("--boot _TRANSPORT=kernel"),
@@ -361,19 +348,36 @@ fn the_journal_is_asked_for_the_kernels_messages_of_this_boot_or_since_a_time() 
         arguments()
     );
     let since = ["faults", "--journal", "--since", "2026-11-21T18:00:00Z"];
-    assert_eq!(
-        with_path(&tree, &since).output().unwrap().status.code(),
-        Some(2)
-    );
+    assert_eq!(tree.run(&since).code, 2);
     assert!(
         arguments().contains("--since=@1795284000 _TRANSPORT=kernel"),
         "{}",
         arguments()
     );
+}
+
+#[test]
+fn a_journal_that_shows_nothing_of_the_kernel_is_an_error_and_not_clean() {
+    let tree = Tree::new();
+    let error = || {
+        let outcome = tree.run(&["faults", "--journal"]);
+        assert_eq!((outcome.code, outcome.out.as_str()), (1, ""), "{outcome:?}");
+        outcome.err
+    };
+    assert!(error().contains("journalctl is not installed"));
+    tree.program("/usr/bin/journalctl", ":");
+    assert!(error().contains("shows no message of the kernel: the groups"));
+    tree.program("/usr/bin/journalctl", "echo no such boot >&2; exit 3");
+    assert!(error().contains("journalctl failed (exit status: 3): no such boot"));
+}
+
+#[test]
+fn a_journal_that_ends_with_an_error_is_an_error() {
+    let tree = Tree::new();
     journalctl(&tree, "exit 3");
-    let output = with_path(&tree, &["faults", "--journal"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("journalctl failed"));
+    let outcome = tree.run(&["faults", "--journal"]);
+    assert_eq!(outcome.code, 1, "{outcome:?}");
+    assert!(outcome.err.contains("journalctl failed"), "{outcome:?}");
 }
 
 /// The next incident of a running `faults --follow`.
@@ -417,10 +421,8 @@ fn a_journal_that_is_followed_ends_with_the_command() {
             tree.path("/pid").display()
         ),
     );
-    let mut following = Running::start(with_path(
-        &tree,
-        &["--json", "faults", "--journal", "--follow"],
-    ));
+    let arguments = ["--json", "faults", "--journal", "--follow"];
+    let mut following = Running::start(tree.command(&arguments));
     assert_eq!(incident(&mut following)["fault_count"], 1);
     let arguments = fs::read_to_string(tree.path("/arguments")).unwrap();
     assert!(arguments.contains("--follow --no-tail"), "{arguments}");

@@ -9,6 +9,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 
 mod faults;
+mod journal;
 mod load;
 mod reproducers;
 mod terminal;
@@ -112,6 +113,7 @@ fn nothing_is_started_on_a_gpu_that_is_not_guarded_but_by_force() {
 #[test]
 fn what_is_not_there_needs_no_guard_and_what_cannot_be_seen_does() {
     let tree = Tree::new();
+    std::fs::remove_dir_all(tree.path("/sys/bus/pci")).unwrap();
     let run = |options: &[&str]| {
         let output = job(&tree, options, "exit 4").output().unwrap();
         (

@@ -8,26 +8,19 @@ use crate::status::BDF;
 use crate::support::Tree;
 use serde_json::Value;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 /// A guarded GPU with its node, a log, and programs that do as if all was well.
 fn ready() -> Tree {
     let tree = detect::ready();
     tree.write("/dev/kmsg", "6,1,1,-;before the test");
-    program(&tree, "rocminfo", "echo '  Name:  gfx1010'");
+    tree.program("/bin/rocminfo", "echo '  Name:  gfx1010'");
     // The program that it makes says that it ran.
     let compile = "while [ \"$1\" != -o ]; do case $1 in --offload-arch=gfx1010) ;; *) exit 1;; esac; shift; done
         grep -q hipMalloc \"$3\" && printf '#!/bin/sh\\necho it ran\\n' > \"$2\" && chmod +x \"$2\"";
-    program(&tree, "hipcc", compile);
-    program(&tree, "python3", "echo PyTorch multiplies");
+    tree.program("/bin/hipcc", compile);
+    tree.program("/bin/python3", "echo PyTorch multiplies");
     tree
-}
-
-fn program(tree: &Tree, name: &str, script: &str) {
-    tree.write(&format!("/bin/{name}"), &format!("#!/bin/sh\n{script}"));
-    let path = tree.path(&format!("/bin/{name}"));
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 /// The command, which finds the tree's programs.
@@ -79,7 +72,7 @@ fn what_goes_wrong_fails_and_what_cannot_be_tried_is_skipped() {
     let fails = |name: &str, script: &str| {
         let tree = ready();
         let script = script.replace("LOG", tree.path("/dev/kmsg").to_str().unwrap());
-        program(&tree, name, &script);
+        tree.program(&format!("/bin/{name}"), &script);
         climb(&tree)
     };
     let (code, steps) = fails("rocminfo", "echo 'Name: gfx1030'");
@@ -94,6 +87,13 @@ fn what_goes_wrong_fails_and_what_cannot_be_tried_is_skipped() {
         "{steps:#?}"
     );
     assert_eq!(outcomes(&steps)[5], "skipped");
+    let compiler = "echo 'memory.hip:3:1: error: no such thing'; echo '  3 | thing'
+        echo '1 error generated when compiling for gfx1010.'; exit 1";
+    let (_, steps) = fails("hipcc", compiler);
+    assert!(
+        steps[4].ends_with("3:1: error: no such thing"),
+        "{steps:#?}"
+    );
     let (code, steps) = fails("python3", "echo No module named torch; exit 77");
     assert_eq!(
         (code, steps[6].as_str()),
@@ -111,7 +111,7 @@ fn nothing_is_run_on_a_gpu_that_is_not_guarded() {
     tree.guard(BDF, "state", "armed")
         .guard(BDF, "reason", "after the next reset");
     let mark = tree.path("/mark");
-    program(&tree, "rocminfo", &format!("touch {}", mark.display()));
+    tree.program("/bin/rocminfo", &format!("touch {}", mark.display()));
     let (code, steps) = climb(&tree);
     assert_eq!(code, 2);
     let skipped = [
@@ -157,9 +157,8 @@ fn a_log_that_is_not_read_to_its_end_proves_nothing() {
 fn an_interruption_ends_what_runs() {
     let tree = ready();
     let pid = tree.path("/pid");
-    program(
-        &tree,
-        "hipcc",
+    tree.program(
+        "/bin/hipcc",
         &format!("echo $$ >{}; echo; exec sleep 300", pid.display()),
     );
     let mut command = command(&tree);

@@ -373,3 +373,21 @@ fn a_document_that_is_not_a_status_is_refused() {
         assert!(!schema::is_status(&bad), "{bad:#}");
     }
 }
+
+#[test]
+fn what_a_container_hides_is_an_error_and_not_missing() {
+    for hidden in ["/sys/module", "/sys/bus", "/sys"] {
+        let tree = enforced();
+        std::fs::remove_dir_all(tree.path(hidden)).unwrap();
+        if hidden == "/sys/module" {
+            // Something empty is mounted over it.
+            std::fs::create_dir(tree.path(hidden)).unwrap();
+        }
+        for command in [&["status"][..], &["verify"], &["selftest"]] {
+            let seen = tree.run(command);
+            assert_eq!((seen.code, seen.out.as_str()), (1, ""), "{seen:?}");
+            let told = seen.err.contains("/sys does not show the kernel's");
+            assert!(told, "{hidden}: {seen:?}");
+        }
+    }
+}

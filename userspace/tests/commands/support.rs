@@ -5,7 +5,7 @@
 use serde_json::{json, Value};
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::{symlink, FileExt};
+use std::os::unix::fs::{symlink, FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -41,6 +41,9 @@ impl Tree {
         let tree = Self(tempfile::tempdir().unwrap());
         tree.write("/proc/sys/kernel/osrelease", RELEASE);
         tree.write(&format!("/lib/modules/{RELEASE}/kernel/x"), "");
+        for shown in ["/sys/bus/pci/devices", "/sys/module/kernel"] {
+            fs::create_dir_all(tree.path(shown)).unwrap();
+        }
         tree
     }
 
@@ -55,6 +58,14 @@ impl Tree {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&new, format!("{text}\n")).unwrap();
         fs::rename(new, path).unwrap();
+        self
+    }
+
+    /// Writes a program: a script for the shell.
+    pub(crate) fn program(&self, absolute: &str, script: &str) -> &Self {
+        self.write(absolute, &format!("#!/bin/sh\n{script}"));
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(self.path(absolute), mode).unwrap();
         self
     }
 

@@ -27,6 +27,7 @@ use crate::kernel;
 use crate::policy::Chip;
 use crate::report::Terminal;
 use crate::root::Root;
+use crate::sysfs;
 use crate::sysfs::pci::Gpu;
 use crate::sysfs::rmcp::{self, Keepers};
 use anyhow::Result;
@@ -127,7 +128,8 @@ impl<'a> Patient<'a> {
                 .ok_or_else(|| "this user is not in /etc/passwd: name one with --user".to_owned()),
             None => Err(accounts::NOBODY.to_owned()),
         };
-        let (gpus, gpus_unread) = match rmcp::gpus(root) {
+        let seen = || sysfs::expect_visible(root);
+        let (gpus, gpus_unread) = match seen().and_then(|()| rmcp::gpus(root)) {
             Ok(gpus) => (gpus, None),
             Err(error) => (Vec::new(), Some(error.to_string())),
         };
@@ -137,7 +139,10 @@ impl<'a> Patient<'a> {
             running: kernel::running(root).ok().flatten(),
             gpus,
             gpus_unread,
-            keepers: Keepers::read(root).map_err(|error| format!("{error:#}")),
+            keepers: seen()
+                .map_err(Into::into)
+                .and_then(|()| Keepers::read(root))
+                .map_err(|error| format!("{error:#}")),
             user,
         })
     }

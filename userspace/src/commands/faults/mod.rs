@@ -81,7 +81,7 @@ fn open(root: &Root, terminal: &Terminal, args: &cli::Faults) -> Result<Log> {
                 Some(Since::Moment(moment)) => Some(moment),
                 _ => None,
             };
-            let (journal, running) = Journal::open(since, args.follow)?;
+            let (journal, running) = Journal::open(root, since, args.follow)?;
             Log {
                 running: Some(running),
                 ..Log::of(journal)

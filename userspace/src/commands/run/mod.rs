@@ -99,18 +99,10 @@ fn attempt(root: &Root, terminal: &Terminal, args: &cli::Run) -> Result<u8> {
     if code != 0 {
         return Ok(code);
     }
-    let kernel = Faults::can_watch(root);
-    let unwatched = unwatched(&kernel);
-    if kernel.is_err() {
-        for part in &unwatched {
-            say(terminal, part);
-        }
-    }
     let mut runner = Runner {
         root,
         terminal,
         args,
-        unwatched,
         signals: Signals::catch()?,
     };
     runner.all(first)
@@ -154,7 +146,6 @@ struct Runner<'a> {
     root: &'a Root,
     terminal: &'a Terminal,
     args: &'a cli::Run,
-    unwatched: Vec<String>,
     signals: Signals,
 }
 
@@ -177,6 +168,10 @@ impl Runner<'_> {
         let mut command = attempt.command().context("there is nothing to run")?;
         let started = SystemTime::now();
         let faults = Faults::watch(self.root, &mut command)?;
+        let unwatched = unwatched(faults.unwatched());
+        if faults.unwatched().is_some() {
+            unwatched.iter().for_each(|part| say(self.terminal, part));
+        }
         let mut job = match Job::start(&mut command, &self.signals) {
             Ok(job) => job,
             Err(error) => return Ok(Came::Over(self.not_started(&command, error))),
@@ -196,7 +191,7 @@ impl Runner<'_> {
             end,
             seen: &seen,
             told: &told,
-            unwatched: &self.unwatched,
+            unwatched: &unwatched,
         };
         let worth_keeping = !seen.faults.is_empty() || !seen.unknown.is_empty();
         // Before anything is said: a terminal that Ctrl-S halts would hold it up.
@@ -316,7 +311,7 @@ struct Plan<'a> {
 impl Plan<'_> {
     fn print(&self, root: &Root, terminal: &Terminal, args: &cli::Run) -> Result<()> {
         let next = self.first.after(args, 1);
-        let unwatched = unwatched(&Faults::can_watch(root));
+        let unwatched = unwatched(Faults::can_watch(root).err().as_deref());
         if terminal.json() {
             terminal.document(&serde_json::json!({
                 "exit_code": self.code,
@@ -350,9 +345,8 @@ impl Plan<'_> {
     }
 }
 
-/// What is not watched for faults, each part a sentence.
-fn unwatched(kernel: &Result<(), String>) -> Vec<String> {
-    let kernel = kernel.as_ref().err();
+/// What is not watched for faults, each part a sentence; of the kernel's log it is known why.
+fn unwatched(kernel: Option<&str>) -> Vec<String> {
     let kernel = kernel.map(|why| format!("the kernel's log is not watched for faults: {why}"));
     let stderr = io::stderr().is_terminal().then(|| {
         "the job's standard error is a terminal, which is left alone: it is not watched for \

@@ -44,7 +44,7 @@ impl Log {
                 Ok(Took::Lost) => unread = Some("the kernel overwrote lines before they were read"),
                 Ok(Took::Nothing) => break,
                 Ok(Took::End) => {
-                    unread = Some("journalctl ended meanwhile");
+                    unread = Some("journalctl ended before the steps did");
                     break;
                 }
                 Err(error) => return Step::skipped(NAME, error.to_string()),

@@ -243,10 +243,16 @@ impl Trials<'_> {
             Some(SKIPPED) => Err(Step::skipped(name, last_line(&text))),
             _ => Err(Step::failed(
                 name,
-                format!("{status}: {}", last_line(&text)),
+                format!("{status}: {}", error_line(&text)),
             )),
         }
     }
+}
+
+/// Where a program says why it failed: a compiler's last line only counts its errors.
+fn error_line(text: &str) -> String {
+    let first = text.lines().find(|line| line.contains("error: "));
+    last_line(first.unwrap_or(text))
 }
 
 /// Where a program says what it came to.

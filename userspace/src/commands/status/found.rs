@@ -16,7 +16,7 @@ use crate::policy::{self, Param, State};
 use crate::root::Root;
 use crate::sysfs::amdgpu::Amdgpu;
 use crate::sysfs::rmcp::{Guard, Keepers, Module};
-use crate::sysfs::{amdgpu, pci, rmcp};
+use crate::sysfs::{self, amdgpu, pci, rmcp};
 use anyhow::Result;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -121,8 +121,19 @@ impl Status {
     ///
     /// # Errors
     ///
-    /// When something in /sys exists but cannot be read or is not of the documented form.
+    /// When something in /sys exists but cannot be read or is not of the documented form, or the kernel's
+    /// modules or devices are hidden.
     pub fn read(root: &Root) -> Result<Self> {
+        sysfs::expect_visible(root)?;
+        Self::as_far_as_visible(root)
+    }
+
+    /// The same, where what is hidden is taken for missing.
+    ///
+    /// # Errors
+    ///
+    /// When something in /sys exists but cannot be read or is not of the documented form.
+    pub(in crate::commands) fn as_far_as_visible(root: &Root) -> Result<Self> {
         let keepers = Keepers::read(root)?;
         let amdgpu = amdgpu::read(root)?;
         let running = kernel::running(root)?;

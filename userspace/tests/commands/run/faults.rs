@@ -55,7 +55,7 @@ pub(super) fn bundles(tree: &Tree) -> Vec<PathBuf> {
     bundles
 }
 
-fn text(output: &Output) -> (Option<i32>, String) {
+pub(super) fn text(output: &Output) -> (Option<i32>, String) {
     let err = String::from_utf8_lossy(&output.stderr).into_owned();
     (output.status.code(), err)
 }
@@ -607,9 +607,8 @@ fn an_environment_that_does_harm_is_refused_or_mended_by_a_profile() {
 #[test]
 fn a_preset_adds_what_is_not_given_and_says_so() {
     let tree = logged();
-    tree.write("/bin/yolo", "#!/bin/sh\necho \"$@\"");
+    tree.program("/bin/yolo", "echo \"$@\"");
     let yolo = tree.path("/bin/yolo");
-    fs::set_permissions(&yolo, fs::Permissions::from_mode(0o755)).unwrap();
     let run = |words: &[&str]| {
         let options = ["run", "--preset", "ultralytics", "--"];
         tree.run(&[&options[..], &[yolo.to_str().unwrap()], words].concat())
