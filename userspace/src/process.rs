@@ -141,6 +141,18 @@ pub fn run(terminal: &Terminal, what: &str, command: &mut Command) -> Result<()>
     Ok(())
 }
 
+/// An empty log, to write and to read what is in it.
+///
+/// # Errors
+///
+/// When it cannot be made.
+pub fn new_log(path: &Path) -> Result<File> {
+    let mut options = File::options();
+    let log = options.read(true).write(true).create(true).truncate(true);
+    log.open(path)
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
 /// Runs a program whose output goes to a log, and says how far it is: on a terminal in one line that is
 /// written over, else every now and then. Whether it ended well.
 ///
@@ -177,10 +189,10 @@ pub fn run_logged(
         }
         thread::sleep(SOON);
         if rewrites {
-            terminal.progress_again(&format!("{what}: {} s {}", seconds(), percent(log)));
+            terminal.progress_again(&format!("{what}: {} s{}", seconds(), percent(log)));
         } else if told.elapsed() >= EVERY {
             told = Instant::now();
-            terminal.progress(&format!("{what}: {} s {}", seconds(), percent(log)));
+            terminal.progress(&format!("{what}: {} s{}", seconds(), percent(log)));
         }
     };
     let end = if status.success() { "done" } else { "failed" };
@@ -193,13 +205,15 @@ pub fn run_logged(
 
 /// How far make says that it is, in its last lines.
 fn percent(log: &File) -> String {
-    const LAST: u64 = 4096;
+    // Longer than the command of one compilation, which may stand between.
+    const LAST: u64 = 64 << 10;
     let end = log.metadata().map_or(0, |metadata| metadata.len());
     let mut bytes = vec![0; LAST as usize];
     let read = log
         .read_at(&mut bytes, end.saturating_sub(LAST))
         .unwrap_or(0);
-    last_percent(&String::from_utf8_lossy(&bytes[..read])).unwrap_or_default()
+    let percent = last_percent(&String::from_utf8_lossy(&bytes[..read]));
+    percent.map_or_else(String::new, |percent| format!(", {percent}"))
 }
 
 /// 42% of the last line that begins with `[ 42%]`.
@@ -322,6 +336,7 @@ pub fn interrupts() -> Result<Receiver<()>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
 
     #[test]
     fn how_far_make_is_stands_in_its_lines() {
@@ -329,6 +344,11 @@ mod tests {
         assert_eq!(last_percent(log).as_deref(), Some("42%"));
         assert_eq!(last_percent("[100%]").as_deref(), Some("100%"));
         assert_eq!(last_percent("[ 999%] x\n["), None);
+        let directory = tempfile::tempdir().unwrap();
+        let mut file = new_log(&directory.path().join("log")).unwrap();
+        assert_eq!(percent(&file), "");
+        file.write_all(log.as_bytes()).unwrap();
+        assert_eq!(percent(&file), ", 42%");
     }
 
     #[test]

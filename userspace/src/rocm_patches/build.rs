@@ -52,7 +52,11 @@ pub fn steps(
             .collect::<Vec<_>>()
     };
     let mut configure = text(&["-S", &shown(&cmake_source(tree)), "-B", &shown(build)]);
-    configure.push("-DCMAKE_BUILD_TYPE=Release".to_owned());
+    // libhsakmt's own choice is a static library, which Debian's ROCr would not look at.
+    configure.extend(text(&[
+        "-DCMAKE_BUILD_TYPE=Release",
+        "-DBUILD_SHARED_LIBS=ON",
+    ]));
     for (name, value) in [
         ("CMAKE_INSTALL_PREFIX", prefix),
         // A component that was installed there before goes before the system's.

@@ -400,7 +400,7 @@ fn a_build_is_cmakes_three_steps_below_a_prefix_of_its_own() {
         (dry.code, dry.out.as_str()),
         (
             0,
-            "cmake -S /src -B /src-build -DCMAKE_BUILD_TYPE=Release \
+            "cmake -S /src -B /src-build -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON \
              -DCMAKE_INSTALL_PREFIX=/opt/patched -DCMAKE_PREFIX_PATH=/opt/patched '-DX=a b'\n\
              cmake --build /src-build --parallel 3\n\
              cmake --install /src-build\n\

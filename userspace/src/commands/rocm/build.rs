@@ -15,7 +15,7 @@ use crate::root::Root;
 use crate::steps::with_suffix;
 use anyhow::{anyhow, Context, Result};
 use serde::Serialize;
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 
 /// What `build` tells.
@@ -106,8 +106,7 @@ fn build_all(
         terminal.progress("no patches of 'rmcp-kctl rocm apply' are in this source");
     }
     fs::create_dir_all(build).with_context(|| format!("cannot make {}", build.display()))?;
-    let log = File::create(report.log)
-        .with_context(|| format!("cannot write {}", report.log.display()))?;
+    let log = process::new_log(report.log)?;
     let cmake = process::find("cmake").context("cmake was not found")?;
     let Tree {
         component, version, ..
