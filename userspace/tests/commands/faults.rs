@@ -135,10 +135,10 @@ fn a_log_without_faults_is_clean_and_a_missing_one_an_error() {
 
 #[test]
 fn neither_a_progress_bar_nor_a_line_without_end_hides_what_comes_after() {
-    let bar: String = (0..400)
+    let bar: Vec<String> = (0..400)
         .map(|step| format!("\r{step:3}%|{:80}| {step}/400 [01:23<04:56, 9.99it/s]", "█"))
         .collect();
-    for before in [bar, "x".repeat(20_000), "x".repeat(700_000)] {
+    for before in [bar.concat(), "x".repeat(20_000), "x".repeat(700_000)] {
         for after in ["", "\n", "\r\n"] {
             let found = incidents(&format!("{before}{ROCR}{after}"));
             assert_eq!(found.len(), 1, "{}", before.len());
