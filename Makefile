@@ -6,6 +6,7 @@
 # make fuzz       hostile BTF, ELF and compressed files: CASES of each of four kinds (2.5 million)
 # make bench      how fast the command is, against others on this machine: target/bench/report.json
 #                 and on a kernel log of LOG_MIB (1024): target/bench/faults.json
+# make reproducers  tests/reproducers with Debian's PyTorch, on the CPU
 # make patches    patches/ against the sources that Debian ships of each kernel line and of ROCm, whose
 #                 changed files are read by a compiler, not built
 # make patches-module  amdgpu of the tested kernel with those patches, into the cache (half an hour)
@@ -48,7 +49,7 @@ demo:
 	$(vm)/host.sh
 	"$$($(vm)/build.sh)"/rmcp-vm demo --gpu $(GPU)
 
-test: check patches
+test: check patches reproducers
 	bin=$$($(vm)/build.sh) && $$bin/rmcp-vm lint && $$bin/rmcp-vm corpus --installed && \
 		$$bin/rmcp-vm test $(gpu)
 
@@ -83,6 +84,10 @@ check:
 	$(vm)/cargo.sh fmt --check
 	$(vm)/cargo.sh clippy --locked --workspace --all-targets -- -D warnings
 	$(vm)/cargo.sh test --locked --workspace
+
+reproducers:
+	$(vm)/host.sh
+	tests/reproducers/check.sh "$$($(vm)/build.sh)/rmcp-kctl"
 
 patches:
 	$(vm)/host.sh
@@ -121,4 +126,4 @@ uninstall:
 clean:
 	rm -rf target
 
-.PHONY: build demo test bench life chips corpus fuzz check patches patches-module patches-build deb install install-files uninstall clean
+.PHONY: build demo test bench life chips corpus fuzz check reproducers patches patches-module patches-build deb install install-files uninstall clean
