@@ -23,6 +23,8 @@ pub(super) fn a_job_that_faults(vm: &mut Vm) -> Result<()> {
     a_fault_is_kept(vm)?;
     a_fault_is_answered(vm)?;
     others_faults_are_not_the_jobs(vm)?;
+    who_may_not_read_the_log_has_the_journal(vm)?;
+    a_container_is_told_from_a_machine(vm)?;
 
     unload_both(vm)?;
     load_amdgpu_alone(vm)?;
@@ -180,6 +182,84 @@ fn others_faults_are_not_the_jobs(vm: &mut Vm) -> Result<()> {
         "the fault of another was taken for the job's: {}",
         output.stderr
     );
+    Ok(())
+}
+
+/// A user who may not read the kernel's own log sees the fault in the journal.
+fn who_may_not_read_the_log_has_the_journal(vm: &mut Vm) -> Result<()> {
+    const USER: &str = "setpriv --reuid=65534 --regid=65534 --groups=systemd-journal,render,video";
+    vm.guest.check(&format!("! {USER} head -c 1 /dev/kmsg"))?;
+    let output = vm.guest.run_within(
+        PATIENCE,
+        &format!("{USER} rmcp-kctl run --log /tmp/runs -- {PROBE} fault copy 2>/tmp/said"),
+    )?;
+    ensure!(
+        output.status == ABORTED,
+        "another user's job ended otherwise: {output:?}"
+    );
+    let said = vm.guest.check("cat /tmp/said")?;
+    ensure!(!said.contains("not watched"), "the user is told: {said}");
+    // Its own number is in the kernel's lines, and not in ROCr's.
+    vm.guest.check(
+        "pid=$(sed -n 's/^  \"pid\": \\([0-9]*\\),*$/\\1/p' /tmp/runs/*/run.json) && \
+         grep -q \"Process hsa_probe pid $pid \" /tmp/runs/*/kernel.log && \
+         grep -q '\"client\":\"SDMA0\"' /tmp/runs/*/incidents.jsonl",
+    )?;
+    Ok(())
+}
+
+/// In a container the job's numbers are not those in the kernel's log, and what is hidden is not taken for
+/// missing.
+fn a_container_is_told_from_a_machine(vm: &mut Vm) -> Result<()> {
+    const UNSEEN: i32 = 5;
+    let before = bundles(vm)?.len();
+    let output = vm.guest.run_within(
+        PATIENCE,
+        &format!(
+            "unshare --mount --pid --fork --mount-proc {}",
+            command(&format!("-- {PROBE} fault copy"))
+        ),
+    )?;
+    ensure!(
+        output.status == ABORTED
+            && output
+                .stderr
+                .contains("in a container, processes have other numbers")
+            && output
+                .stderr
+                .contains("a GPU fault of the job: Memory access fault")
+            && bundles(vm)?.len() == before + 1,
+        "in a container, a fault ended with {output:?}"
+    );
+    for (hidden, command, code, said) in [
+        ("/sys/module", "detect", UNSEEN, "guarded=unseen usable=yes"),
+        (
+            "/sys/module",
+            "status 2>&1",
+            1,
+            "does not show the kernel's modules",
+        ),
+        (
+            "/sys",
+            "detect",
+            UNSEEN,
+            "whether there is a GPU is not known",
+        ),
+        (
+            "/sys",
+            "status 2>&1",
+            1,
+            "does not show the kernel's PCI devices",
+        ),
+    ] {
+        let output = vm.guest.run(&format!(
+            "unshare --mount sh -c 'mount -t tmpfs none {hidden} && rmcp-kctl {command}'"
+        ))?;
+        ensure!(
+            output.status == code && output.stdout.contains(said),
+            "with {hidden} hidden, {command} ended with {output:?}"
+        );
+    }
     Ok(())
 }
 
