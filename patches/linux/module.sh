@@ -8,23 +8,24 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 vm=$here/../../tests/vm
 . "$vm/lib.sh"
-. "$vm/kernel.conf"
+. "$vm/kernels.sh"
 
+choose_kernel
 rootfs=$("$vm/rootfs.sh")
-line=$(cut -d. -f1,2 <<<"$KERNEL")
+line=$(cut -d. -f1,2 <<<"$kernel_release")
 [ -d "$here/$line" ] || fail "there are no patches for Linux $line"
 cache=$(cache_dir)
 # Another word in a patch's message doesn't make another module.
-key=$({ echo "$KERNEL"; cat "$here/build-module.sh"; sed --separate -n '/^diff /,$p' "$here/$line"/*.patch; } | sha256sum | cut -c1-16)
+key=$({ echo "$kernel_release"; cat "$here/build-module.sh"; sed --separate -n '/^diff /,$p' "$here/$line"/*.patch; } | sha256sum | cut -c1-16)
 module=$cache/amdgpu-patched-$key.ko.zst
 
 lock "$cache/amdgpu-patched.lock" "the patched module"
 if [ ! -e "$module" ]; then
     building=$cache/amdgpu-patched-$key
     mkdir -p "$building"
-    say "building amdgpu of $KERNEL with the patches of $line (half an hour of one processor)"
+    say "building amdgpu of $kernel_release with the patches of $line (half an hour of one processor)"
     "$vm/enter.sh" "$rootfs" --bind "$building:/mnt/build" --bind "$here/$line:/mnt/patches" \
-        --bind "$here/build-module.sh:/mnt/build-module.sh" -- sh /mnt/build-module.sh "$KERNEL" "$line"
+        --bind "$here/build-module.sh:/mnt/build-module.sh" -- sh /mnt/build-module.sh "$kernel_release" "$line"
     rm -f "$cache"/amdgpu-patched-*.ko.zst
     mv "$building/amdgpu.ko.zst" "$module"
     for old in "$cache"/amdgpu-patched-*/; do

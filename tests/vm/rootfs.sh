@@ -1,25 +1,27 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Makes the Debian 13 root filesystem that everything runs in: the pinned kernel, its headers and
+# Makes the Debian root filesystem that everything runs in: a kernel of kernels.toml, its headers and
 # source, that kernel's rustc, dkms, and a QEMU that knows vfio-user. Prints its path, which is in
-# the cache and has a name made from everything that decides its content. Usage: rootfs.sh
+# the cache and has a name made from everything that decides its content. Exits 3 with a line that says
+# so when the archive no longer has the kernel. Usage: rootfs.sh
 #
-# KERNEL       another kernel of trixie-backports, as `uname -r` would print it
+# KERNEL       another kernel than the everyday one
 # RMCP_CACHE   where the cache is ($XDG_CACHE_HOME/rmcp)
 # RMCP_MIRROR  the Debian mirror (the one that this machine's apt uses)
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
-. "$here/kernel.conf"
+. "$here/kernels.sh"
 export PATH=$PATH:/usr/sbin:/sbin
 
-suite=trixie
-version=${KERNEL%%[-+~]*}
+choose_kernel
+read -ra suites <<<"$(kernel_field "$kernel" suites)"
+version=${kernel_release%%[-+~]*}
 source_package=linux-source-$(cut -d. -f1,2 <<<"$version")
 packages=(
     systemd-sysv udev kmod dbus initramfs-tools zstd xz-utils e2fsprogs ca-certificates
-    "linux-image-$KERNEL" "linux-headers-$KERNEL" "$source_package"
-    dkms make gcc gcc-14 bc bison flex libelf-dev libssl-dev libdw-dev python3-minimal cpio patch
+    "linux-image-$kernel_release" "linux-headers-$kernel_release" "$source_package"
+    dkms make gcc bc bison flex libelf-dev libssl-dev libdw-dev python3-minimal cpio patch
     rustc cargo rust-src rustfmt rust-clippy bindgen clang
     qemu-guest-agent qemu-system-x86
     # What scenarios run on the GPU, and the reader of BTF that rmcp's own is compared with.
@@ -27,7 +29,7 @@ packages=(
 )
 # The kernel and QEMU come from backports, everything else from the release.
 preferences="Package: linux-* qemu-* seabios libslirp* ipxe-qemu
-Pin: release n=$suite-backports
+Pin: release n=*-backports
 Pin-Priority: 500
 "
 
@@ -44,7 +46,7 @@ host_mirror() {
 }
 
 cache=$(cache_dir)
-key=$({ echo "$KERNEL" "$(uname -m)"; cat "$here/rootfs.sh" "$here/lib.sh"; } | sha256sum | cut -c1-16)
+key=$({ echo "$kernel_release" "${suites[@]}" "$(uname -m)"; cat "$here/rootfs.sh" "$here/lib.sh"; } | sha256sum | cut -c1-16)
 rootfs=$cache/rootfs-$key
 
 lock "$cache/rootfs-$key.lock" "this root filesystem"
@@ -61,29 +63,34 @@ build=$cache/rootfs-$key.tmp
 trap 'as_root rm -rf "$build"' EXIT
 as_root rm -rf "$build"
 mkdir "$build"
-say "making a Debian root filesystem with kernel $KERNEL from $mirror (about 2 minutes)"
+say "making a Debian root filesystem with kernel $kernel_release from $mirror (about 2 minutes)"
 
 # What runs inside mmdebstrap. The kernel's source must be of its headers' very version: pinned
 # here, before anything is installed, where a kernel that the archive doesn't have is noticed too.
-export KERNEL rmcp_preferences=$preferences rmcp_source=$source_package
+export rmcp_release=$kernel_release rmcp_preferences=$preferences rmcp_source=$source_package
 setup='mkdir -p "$1/etc/apt/preferences.d"; printf "%s" "$rmcp_preferences" >"$1/etc/apt/preferences.d/rmcp"'
 pin='set -eu
 export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"
 versions() { apt-cache show "$1" 2>/dev/null | sed -n "s/^Version: //p"; }
-version=$(versions "linux-headers-$KERNEL" | head -n1)
-[ -n "$version" ] || { echo "E: rmcp: the archive has no linux-headers-$KERNEL" >&2; exit 1; }
+version=$(versions "linux-headers-$rmcp_release" | head -n1)
+[ -n "$version" ] || { echo "E: rmcp: no linux-headers-$rmcp_release" >&2; exit 1; }
 versions "$rmcp_source" | grep -qxF "$version" ||
-    { echo "E: rmcp: the archive has no $rmcp_source of version $version" >&2; exit 1; }
+    { echo "E: rmcp: no $rmcp_source of version $version" >&2; exit 1; }
 # Of the records that match a package, apt takes the first: this one is to come before the others.
 printf "Package: %s\nPin: version %s\nPin-Priority: 1001\n" "$rmcp_source" "$version" \
     >"$1/etc/apt/preferences.d/00-rmcp-source"'
 
+sources=()
+for suite in "${suites[@]}"; do
+    sources+=("deb $mirror $suite main")
+done
 log=$cache/rootfs-$key.log
+# A mirror that stays behind still serves: what it has is signed all the same.
 if ! as_root mmdebstrap --mode=root --variant=minbase --format=directory \
+    --aptopt='Acquire::Check-Valid-Until "false"' \
     --setup-hook="$setup" --essential-hook="$pin" \
     --include="$(IFS=,; echo "${packages[*]}")" \
-    "$suite" "$build/root" \
-    "deb $mirror $suite main" "deb $mirror $suite-backports main" 2>&1 | tee "$log" |
+    "${suites[0]}" "$build/root" "${sources[@]}" 2>&1 | tee "$log" |
     while read -r line; do
         case $line in
             "I: running --"*) ;;
@@ -93,9 +100,10 @@ if ! as_root mmdebstrap --mode=root --variant=minbase --format=directory \
     done
 then
     if grep -q '^E: rmcp: ' "$log"; then
-        fail "kernel $KERNEL can't be had ($(sed -n 's/^E: rmcp: //p' "$log")): set KERNEL= to one that $suite-backports has"
+        echo "not in the archive any more: $(sed -n 's/^E: rmcp: no //p' "$log"); KERNEL= takes another kernel of kernels.toml"
+        exit 3
     elif grep -q NO_PUBKEY "$log"; then
-        fail "this machine's debian-archive-keyring is too old for Debian $suite: update it"
+        fail "this machine's debian-archive-keyring is too old for Debian ${suites[0]}: update it"
     fi
     fail "mmdebstrap failed, its log is $log"
 fi

@@ -3,9 +3,25 @@
 //! A checkout of the project: where the scripts and recipes are, and where results go.
 
 use anyhow::{ensure, Context, Result};
+use std::error::Error;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::{env, fs};
+use std::{env, fmt};
+
+/// How a script ends that the archive has nothing for any more, after it printed what that is.
+const NOT_TO_BE_HAD: i32 = 3;
+
+/// What the archive no longer has.
+#[derive(Debug)]
+pub struct NotToBeHad(String);
+
+impl fmt::Display for NotToBeHad {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for NotToBeHad {}
 
 /// The root of a checkout.
 #[derive(Debug, Clone)]
@@ -31,24 +47,20 @@ impl Checkout {
         self.0.join(below)
     }
 
-    /// What a script makes unless the cache has it, and whose path it prints.
-    pub fn made_by(&self, script: &str) -> Result<PathBuf> {
+    /// What a script makes unless the cache has it, and whose path it prints. [`NotToBeHad`] where it
+    /// says that the archive no longer has what it is made of.
+    pub fn made_by(&self, script: &str, variables: &[(&str, &str)]) -> Result<PathBuf> {
         let output = Command::new(self.path(script))
+            .envs(variables.iter().copied())
             .stderr(Stdio::inherit())
             .output()
             .with_context(|| format!("cannot run {script}"))?;
+        let said = String::from_utf8(output.stdout)?.trim_end().to_owned();
+        if output.status.code() == Some(NOT_TO_BE_HAD) {
+            return Err(NotToBeHad(said).into());
+        }
         ensure!(output.status.success(), "{script} failed: see above");
-        Ok(String::from_utf8(output.stdout)?.trim_end().into())
-    }
-
-    /// The release of the kernel that upgrades bring.
-    pub fn other_kernel(&self) -> Result<String> {
-        let path = self.harness("kernel.conf");
-        let text = fs::read_to_string(&path)?;
-        text.lines()
-            .find_map(|line| line.strip_prefix("OTHER_KERNEL="))
-            .map(str::to_owned)
-            .with_context(|| format!("{} names no OTHER_KERNEL", path.display()))
+        Ok(said.into())
     }
 
     /// A file of the harness.

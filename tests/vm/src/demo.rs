@@ -6,6 +6,7 @@ use crate::checkout::Checkout;
 use crate::image::Variant;
 use crate::progress::say;
 use crate::report::Report;
+use crate::rootfs::RootFs;
 use crate::vm::{Bench, Boot, Vm};
 use anyhow::{anyhow, Context, Result};
 use std::fs;
@@ -14,7 +15,12 @@ use std::thread;
 
 /// Runs it; the answer is whether everything was as promised.
 pub fn run(checkout: &Checkout, kctl: &Path, chip: &'static str, keep: bool) -> Result<bool> {
-    let bench = Bench::prepare(checkout, kctl, [Variant::Stock, Variant::Rmcp])?;
+    let bench = Bench::prepare(
+        checkout,
+        &RootFs::get(checkout)?,
+        kctl,
+        [Variant::Stock, Variant::Rmcp],
+    )?;
     let boot = |variant| {
         let bench = &bench;
         move || -> Result<Vm> {

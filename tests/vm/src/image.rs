@@ -4,6 +4,7 @@
 //! `guest/` with its inputs, cached under a name made from everything that decides its content.
 
 use crate::checkout::Checkout;
+use crate::kernels;
 use crate::progress::say;
 use crate::rootfs::RootFs;
 use anyhow::{ensure, Context, Result};
@@ -118,7 +119,7 @@ impl Variant {
                 }
             }
             Self::Patched => {
-                let module = checkout.made_by("patches/linux/module.sh")?;
+                let module = checkout.made_by("patches/linux/module.sh", &[])?;
                 copy(&module, &to.join("amdgpu.ko.zst"))?;
             }
             Self::Initramfs | Self::Dracut => {
@@ -134,7 +135,7 @@ impl Variant {
                 }
             }
             Self::Upgrade | Self::Unserved => {
-                fs::write(to.join("kernel"), checkout.other_kernel()?)?;
+                fs::write(to.join("kernel"), kernels::upgrade(checkout)?.release)?;
             }
             // The module's source is that of the layer below.
             Self::Lint => {

@@ -11,7 +11,7 @@ use rmcp_vm::checkout::Checkout;
 use rmcp_vm::image::{self, Variant};
 use rmcp_vm::rootfs::RootFs;
 use rmcp_vm::vm::{Bench, Boot, Vm};
-use rmcp_vm::{corpus, demo, progress, scenario};
+use rmcp_vm::{corpus, demo, matrix, progress, scenario};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -53,6 +53,17 @@ enum Command {
         /// Only these
         #[arg(value_parser = parse_chip)]
         chips: Vec<&'static str>,
+    },
+    /// Run scenarios on every kernel of kernels.toml, and write a table of what became of them
+    Matrix {
+        /// Only these kernels, by their names: 7.2.12,7.3.4
+        #[arg(long, value_delimiter = ',')]
+        kernels: Vec<String>,
+        /// With these GPUs [default: navi10,navi21]
+        #[arg(long, value_delimiter = ',', value_parser = parse_chip)]
+        chips: Vec<&'static str>,
+        /// Parts of names [default: every scenario that an ordinary boot can show]
+        filters: Vec<String>,
     },
     /// Look through the kernel module's source with the kernel's own rustfmt and clippy, and compare
     /// the register lists of the emulated GPU with the kernel's source
@@ -106,6 +117,11 @@ fn run(cli: &Cli) -> Result<bool> {
         Command::Demo { gpu, keep } => demo::run(&checkout, &kctl, gpu, *keep),
         Command::Test { gpu, all, filters } => scenario::run(&checkout, &kctl, *gpu, *all, filters),
         Command::Chips { chips } => scenario::chips::run(&checkout, &kctl, chips),
+        Command::Matrix {
+            kernels,
+            chips,
+            filters,
+        } => matrix::run(&checkout, &kctl, kernels, chips, filters),
         Command::Lint => {
             image::lint(&checkout, &RootFs::get(&checkout)?, &kctl)?;
             println!("the module's source and the register lists: ok");
@@ -125,7 +141,7 @@ fn run(cli: &Cli) -> Result<bool> {
             runtime_pm,
             command,
         } => {
-            let bench = Bench::prepare(&checkout, &kctl, [*guest])?;
+            let bench = Bench::prepare(&checkout, &RootFs::get(&checkout)?, &kctl, [*guest])?;
             let boot = Boot {
                 chips: gpu.clone(),
                 variant: *guest,

@@ -3,6 +3,8 @@
 //! The base root filesystem, which `rootfs.sh` makes, and running things inside it.
 
 use crate::checkout::Checkout;
+use crate::corpus::kernel::amdgpu_in;
+use crate::kernels::{self, Kernel};
 use crate::progress::say;
 use anyhow::{bail, ensure, Context, Result};
 use std::ffi::OsStr;
@@ -23,9 +25,14 @@ pub struct RootFs {
 }
 
 impl RootFs {
-    /// Takes it from the cache, or makes it.
+    /// Takes that of the chosen kernel from the cache, or makes it.
     pub fn get(checkout: &Checkout) -> Result<Self> {
-        let path = checkout.made_by("tests/vm/rootfs.sh")?;
+        Self::of(checkout, &kernels::chosen(checkout)?)
+    }
+
+    /// Takes that of a kernel from the cache, or makes it.
+    pub fn of(checkout: &Checkout, kernel: &Kernel) -> Result<Self> {
+        let path = checkout.made_by("tests/vm/rootfs.sh", &[("KERNEL", &kernel.name)])?;
         let kernel = only_kernel(&path)?;
         Ok(Self {
             checkout: checkout.clone(),
@@ -47,6 +54,13 @@ impl RootFs {
     /// The release of its kernel.
     pub fn kernel(&self) -> &str {
         &self.kernel
+    }
+
+    /// The amdgpu.ko of its kernel, compressed or not.
+    pub fn amdgpu(&self) -> Result<PathBuf> {
+        let kernel = &self.kernel;
+        let modules = format!("usr/lib/modules/{kernel}/kernel/drivers/gpu/drm/amd/amdgpu");
+        amdgpu_in(&self.path.join(modules))?.with_context(|| format!("{kernel} has no amdgpu.ko"))
     }
 
     /// A run of `enter.sh` on it, to which arguments are added.

@@ -46,17 +46,17 @@ impl Bench {
     /// Makes the images.
     pub fn prepare(
         checkout: &Checkout,
+        rootfs: &RootFs,
         kctl: &Path,
         variants: impl IntoIterator<Item = Variant>,
     ) -> Result<Self> {
-        let rootfs = RootFs::get(checkout)?;
         let mut images = BTreeMap::new();
         for variant in variants {
-            images.insert(variant, Image::get(checkout, &rootfs, variant, kctl)?);
+            images.insert(variant, Image::get(checkout, rootfs, variant, kctl)?);
         }
         let image = images.values().next().context("no guest was asked for")?;
         Ok(Self {
-            qemu: Qemu::find(&rootfs, image)?,
+            qemu: Qemu::find(rootfs, image)?,
             images,
             kernel: rootfs.kernel().to_owned(),
         })

@@ -121,8 +121,7 @@ impl Kernel {
         fs::create_dir(&files)?;
         let boot = rootfs.path().join(format!("boot/vmlinuz-{release}"));
         fs::copy(&boot, files.join("vmlinuz")).with_context(|| boot.display().to_string())?;
-        let modules = format!("usr/lib/modules/{release}/kernel/drivers/gpu/drm/amd/amdgpu");
-        let amdgpu = amdgpu_in(&rootfs.path().join(modules))?.context("no amdgpu.ko")?;
+        let amdgpu = rootfs.amdgpu()?;
         fs::copy(&amdgpu, files.join(amdgpu.file_name().unwrap_or_default()))?;
         let headers = format!("usr/src/linux-headers-{release}/vmlinux");
         Ok((files, vec![rootfs.path().join(headers)]))
@@ -141,7 +140,8 @@ impl Kernel {
     }
 }
 
-fn amdgpu_in(directory: &Path) -> Result<Option<PathBuf>> {
+/// The amdgpu.ko in a directory, compressed or not.
+pub(crate) fn amdgpu_in(directory: &Path) -> Result<Option<PathBuf>> {
     for entry in fs::read_dir(directory).with_context(|| directory.display().to_string())? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -153,7 +153,7 @@ fn amdgpu_in(directory: &Path) -> Result<Option<PathBuf>> {
 }
 
 /// What `rmcp-kctl layout` says: its JSON, or the error with which it refuses.
-fn layout(kctl: &Path, amdgpu: &Path, base: &Path) -> Result<Result<Vec<u8>, String>> {
+pub(crate) fn layout(kctl: &Path, amdgpu: &Path, base: &Path) -> Result<Result<Vec<u8>, String>> {
     let output = Command::new(kctl)
         .args(["--json", "layout", "--amdgpu"])
         .arg(amdgpu)

@@ -4,7 +4,7 @@
 //! kernel the root filesystem's bpftool prints all types; what follows from them must be, field by
 //! field, what `rmcp-kctl layout` says, and where that refuses, bpftool's types must be the reason.
 
-mod kernel;
+pub(crate) mod kernel;
 mod verdict;
 
 use crate::checkout::Checkout;

@@ -43,6 +43,7 @@ use crate::checkout::Checkout;
 use crate::image::Variant;
 use crate::parallel;
 use crate::progress::say;
+use crate::rootfs::RootFs;
 use crate::vm::{Bench, Boot, Vm};
 use anyhow::{bail, Context, Result};
 use rmcp_vgpu::Role;
@@ -294,6 +295,15 @@ impl Scenario {
         }
     }
 
+    /// Whether it can share the guest that just boots, with whatever it does to it.
+    fn is_in_an_ordinary_boot(&self) -> bool {
+        self.variant == Variant::Tests
+            && self.before_init.is_none()
+            && !self.runtime_pm
+            && !self.alone
+            && !self.long
+    }
+
     fn wanted(&self, all: bool, filters: &[String]) -> bool {
         if filters.is_empty() {
             all || !self.long
@@ -313,14 +323,6 @@ fn named(name: &str) -> Result<&'static Scenario> {
         .with_context(|| format!("there is no scenario {name}"))
 }
 
-/// What became of a scenario.
-#[derive(Debug)]
-enum Outcome {
-    Passed,
-    Failed(String),
-    Skipped(String),
-}
-
 /// Runs the scenarios whose names contain one of the filters, and of the long ones those that begin
 /// with one; without any those that are not long, or all. The answer is whether none failed.
 pub fn run(
@@ -330,85 +332,151 @@ pub fn run(
     all: bool,
     filters: &[String],
 ) -> Result<bool> {
-    let (mut groups, mut outcomes) = (Vec::<(Boot, Vec<&Scenario>)>::new(), Vec::new());
-    for scenario in ALL.iter().filter(|scenario| scenario.wanted(all, filters)) {
-        if let Some(why) = chip.and_then(|chip| scenario.cannot_be_on(chip)) {
-            outcomes.push(print(scenario, Outcome::Skipped(why)));
-            continue;
-        }
-        let boot = scenario.boot(chip);
-        let shares = |(other, members): &&mut (Boot, Vec<&Scenario>)| {
-            *other == boot && !scenario.alone && members.iter().all(|member| !member.alone)
-        };
-        match groups.iter_mut().find(shares) {
-            Some((_, scenarios)) => scenarios.push(scenario),
-            None => groups.push((boot, vec![scenario])),
-        }
+    let plan = Plan::new(chip, |scenario| scenario.wanted(all, filters));
+    if plan.is_empty() {
+        bail!("{}", unknown(filters));
     }
-    if groups.is_empty() && outcomes.is_empty() {
-        let names: Vec<_> = ALL.iter().map(|scenario| scenario.name).collect();
-        bail!(
-            "no scenario is called like {filters:?}; there are: {}",
-            names.join(", ")
-        );
+    for (scenario, outcome) in &plan.passed_over {
+        print("", scenario, outcome);
     }
-    if !groups.is_empty() {
-        let variants: BTreeSet<Variant> = groups.iter().map(|(boot, _)| boot.variant).collect();
-        let bench = Bench::prepare(checkout, kctl, variants)?;
+    let mut outcomes = plan.passed_over;
+    if !plan.groups.is_empty() {
+        let variants: BTreeSet<Variant> = plan.groups.iter().map(Group::variant).collect();
+        let bench = Bench::prepare(checkout, &RootFs::get(checkout)?, kctl, variants)?;
         let logs = checkout.path("target/vm");
-        let ran = parallel::map(groups, |(boot, scenarios)| {
-            run_group(&bench, &boot, &scenarios, &logs)
-        });
+        let ran = parallel::map(plan.groups, |group| group.run(&bench, "", &logs));
         outcomes.extend(ran.into_iter().flatten());
     }
     Ok(summarise(&outcomes))
 }
 
-/// Runs scenarios that share a boot.
-fn run_group(
-    bench: &Bench,
-    boot: &Boot,
-    scenarios: &[&Scenario],
-    logs: &Path,
-) -> Vec<(&'static str, Outcome)> {
-    let mut running: Option<Vm> = None;
-    let mut outcomes = Vec::new();
-    for scenario in scenarios {
-        say(format_args!("{}: running", scenario.name));
-        let result = match running.take() {
-            Some(vm) => Ok(vm),
-            None => Vm::boot(bench, boot),
-        };
-        let outcome = match result {
-            Err(error) => Outcome::Failed(format!("{error:#}")),
-            Ok(mut vm) => {
-                let result = (scenario.run)(&mut vm);
-                let saved = vm.save_logs(&logs.join(scenario.name));
-                match (result, saved) {
-                    (Ok(()), Ok(())) => {
-                        running = Some(vm);
-                        Outcome::Passed
-                    }
-                    (Err(error), Ok(())) | (Ok(()), Err(error)) => {
-                        Outcome::Failed(format!("{error:#}"))
-                    }
-                    (Err(error), Err(more)) => Outcome::Failed(format!("{error:#}; {more:#}")),
-                }
-            }
-        };
-        outcomes.push(print(scenario, outcome));
-    }
-    outcomes
+/// Says that no scenario is called so.
+pub(crate) fn unknown(filters: &[String]) -> String {
+    let names: Vec<_> = ALL.iter().map(|scenario| scenario.name).collect();
+    format!(
+        "no scenario is called like {filters:?}; there are: {}",
+        names.join(", ")
+    )
 }
 
-fn print(scenario: &Scenario, outcome: Outcome) -> (&'static str, Outcome) {
-    let name = scenario.name;
-    match &outcome {
-        Outcome::Passed => println!("{name}: ok"),
-        Outcome::Failed(why) => println!("{name}: FAILED: {why} (logs: target/vm/{name}/)"),
-        Outcome::Skipped(why) => println!("{name}: skipped: {why}"),
+/// Scenarios to be run, by the boots that they share.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) groups: Vec<Group>,
+    /// Those that make no sense on the GPU that was asked for.
+    pub(crate) passed_over: Vec<(&'static str, Outcome)>,
+}
+
+/// Scenarios that share a boot.
+#[derive(Debug)]
+pub(crate) struct Group {
+    boot: Boot,
+    scenarios: Vec<&'static Scenario>,
+}
+
+impl Plan {
+    fn new(chip: Option<&'static str>, wanted: impl Fn(&Scenario) -> bool) -> Self {
+        let mut plan = Self::default();
+        for scenario in ALL.iter().filter(|scenario| wanted(scenario)) {
+            if let Some(why) = chip.and_then(|chip| scenario.cannot_be_on(chip)) {
+                plan.passed_over
+                    .push((scenario.name, Outcome::Skipped(why)));
+                continue;
+            }
+            let boot = scenario.boot(chip);
+            let shares = |group: &&mut Group| {
+                group.boot == boot
+                    && !scenario.alone
+                    && group.scenarios.iter().all(|member| !member.alone)
+            };
+            match plan.groups.iter_mut().find(shares) {
+                Some(group) => group.scenarios.push(scenario),
+                None => plan.groups.push(Group {
+                    boot,
+                    scenarios: vec![scenario],
+                }),
+            }
+        }
+        plan
     }
-    (name, outcome)
+
+    /// What is run on this GPU under every kernel: with filters, all that [`run`] would run with them;
+    /// without, all that an ordinary boot with this GPU alone can show.
+    pub(crate) fn of_every_kernel(chip: &'static str, filters: &[String]) -> Self {
+        Self::new(Some(chip), |scenario| {
+            if filters.is_empty() {
+                scenario.cannot_be_on(chip).is_none() && scenario.is_in_an_ordinary_boot()
+            } else {
+                scenario.wanted(false, filters)
+            }
+        })
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.groups.is_empty() && self.passed_over.is_empty()
+    }
+}
+
+impl Group {
+    pub(crate) fn variant(&self) -> Variant {
+        self.boot.variant
+    }
+
+    /// Runs them, each outcome a line that begins with the label; the guest's logs go below `logs`.
+    pub(crate) fn run(
+        &self,
+        bench: &Bench,
+        label: &str,
+        logs: &Path,
+    ) -> Vec<(&'static str, Outcome)> {
+        let mut running: Option<Vm> = None;
+        let mut outcomes = Vec::new();
+        for scenario in &self.scenarios {
+            let name = scenario.name;
+            say(format_args!("{label}{name}: running"));
+            let result = match running.take() {
+                Some(vm) => Ok(vm),
+                None => Vm::boot(bench, &self.boot),
+            };
+            let logs = logs.join(name);
+            let outcome = match result {
+                Err(error) => Outcome::Failed(format!("{error:#}")),
+                Ok(mut vm) => {
+                    let result = (scenario.run)(&mut vm);
+                    let saved = vm.save_logs(&logs);
+                    match (result, saved) {
+                        (Ok(()), Ok(())) => {
+                            running = Some(vm);
+                            Outcome::Passed
+                        }
+                        (Err(error), Ok(())) | (Ok(()), Err(error)) => {
+                            Outcome::Failed(format!("{error:#} (logs: {})", logs.display()))
+                        }
+                        (Err(error), Err(more)) => Outcome::Failed(format!("{error:#}; {more:#}")),
+                    }
+                }
+            };
+            print(label, name, &outcome);
+            outcomes.push((name, outcome));
+        }
+        outcomes
+    }
+}
+
+/// What became of a scenario.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Passed,
+    Failed(String),
+    Skipped(String),
+}
+
+fn print(label: &str, name: &str, outcome: &Outcome) {
+    match outcome {
+        Outcome::Passed => println!("{label}{name}: ok"),
+        Outcome::Failed(why) => println!("{label}{name}: FAILED: {why}"),
+        Outcome::Skipped(why) => println!("{label}{name}: skipped: {why}"),
+    }
 }
 
 fn summarise(outcomes: &[(&str, Outcome)]) -> bool {

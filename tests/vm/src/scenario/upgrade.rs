@@ -7,6 +7,7 @@ use super::support::{
     expect_file, expect_healthy_kernel, expect_not_loaded, expect_registers, expect_status,
 };
 use crate::checkout::Checkout;
+use crate::kernels;
 use crate::report::Retry;
 use crate::vm::Vm;
 use anyhow::{ensure, Result};
@@ -44,6 +45,6 @@ pub(super) fn boots_unguarded(vm: &mut Vm) -> Result<()> {
 }
 
 fn expect_other_kernel(vm: &mut Vm) -> Result<()> {
-    let expected = Checkout::find()?.other_kernel()?;
+    let expected = kernels::upgrade(&Checkout::find()?)?.release;
     expect_file(vm, "/proc/sys/kernel/osrelease", &expected)
 }

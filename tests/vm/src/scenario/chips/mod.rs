@@ -12,6 +12,7 @@ use crate::image::Variant;
 use crate::page_tables::{page_tables, PageTables};
 use crate::parallel;
 use crate::progress::say;
+use crate::rootfs::RootFs;
 use crate::vm::{Bench, Boot, Vm};
 use anyhow::{Context, Result};
 use finding::{Finding, Life, Mtypes, RetryBits};
@@ -44,7 +45,7 @@ pub fn run(checkout: &Checkout, kctl: &Path, names: &[&'static str]) -> Result<b
         .copied()
         .filter(|chip| names.is_empty() || names.contains(&chip.name))
         .collect();
-    let bench = Bench::prepare(checkout, kctl, [Variant::Tests])?;
+    let bench = Bench::prepare(checkout, &RootFs::get(checkout)?, kctl, [Variant::Tests])?;
     let directory = checkout.path(DIRECTORY);
     println!("{}", table::head());
     let results = parallel::map(chips, |chip| {
