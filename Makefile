@@ -2,6 +2,7 @@
 # make demo       boot a virtual machine with an emulated GPU, without and with rmcp
 # make test       every test: programs, kernel module, virtual machines
 # make chips      every chip under the stock driver, without and with rmcp (half an hour)
+# make matrix     scenarios on every kernel of tests/vm/kernels.toml: target/matrix/ (hours)
 # make corpus     rmcp's reader of layouts against bpftool, on many of Debian's kernels (1.8 GB once)
 # make fuzz       hostile BTF, ELF and compressed files: CASES of each of four kinds (2.5 million)
 # make bench      how fast the command is, against others on this machine: target/bench/report.json
@@ -18,11 +19,17 @@
 # make uninstall  take both away again
 #
 # GPU=navi10          the emulated GPU of demo and test: one of the chips in tests/vgpu/src/chip/
-# CHIPS="navi10 ..."  only these, of make chips
-# KERNEL=RELEASE      another of Debian's kernels, as `uname -r` prints it
+# CHIPS="navi10 ..."  only these, of make chips and make matrix
+# KERNEL=NAME         another kernel of tests/vm/kernels.toml
+# KERNELS="7.3.4 ..." only these, of make matrix
+# SCENARIOS="reset ..."  only those whose names contain one of these, of make matrix
+# OWN_RETRIES=yes     amdgpu is not told to retry faulting accesses, of make demo
 # PREFIX=/usr/local   where the command goes, its manual pages and completions
 
 CHIPS ?=
+KERNELS ?=
+SCENARIOS ?=
+OWN_RETRIES ?=
 GPU ?= navi10
 PREFIX ?= /usr/local
 CASES ?= 2500000
@@ -47,7 +54,7 @@ build:
 
 demo:
 	$(vm)/host.sh
-	"$$($(vm)/build.sh)"/rmcp-vm demo --gpu $(GPU)
+	"$$($(vm)/build.sh)"/rmcp-vm demo --gpu $(GPU) $(if $(OWN_RETRIES),--own-retries)
 
 test: check patches reproducers
 	bin=$$($(vm)/build.sh) && $$bin/rmcp-vm lint && $$bin/rmcp-vm corpus --installed && \
@@ -56,6 +63,10 @@ test: check patches reproducers
 chips:
 	$(vm)/host.sh
 	"$$($(vm)/build.sh)"/rmcp-vm chips $(CHIPS)
+
+matrix:
+	$(vm)/host.sh
+	"$$($(vm)/build.sh)"/rmcp-vm matrix $(KERNELS:%=--kernels %) $(CHIPS:%=--chips %) $(SCENARIOS)
 
 corpus:
 	$(vm)/host.sh
@@ -126,4 +137,4 @@ uninstall:
 clean:
 	rm -rf target
 
-.PHONY: build demo test bench life chips corpus fuzz check reproducers patches patches-module patches-build deb install install-files uninstall clean
+.PHONY: build demo test bench life chips matrix corpus fuzz check reproducers patches patches-module patches-build deb install install-files uninstall clean

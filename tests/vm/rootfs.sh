@@ -20,7 +20,6 @@ version=${kernel_release%%[-+~]*}
 source_package=linux-source-$(cut -d. -f1,2 <<<"$version")
 packages=(
     systemd-sysv udev kmod dbus initramfs-tools zstd xz-utils e2fsprogs ca-certificates
-    "linux-image-$kernel_release" "linux-headers-$kernel_release" "$source_package"
     dkms make gcc bc bison flex libelf-dev libssl-dev libdw-dev python3-minimal cpio patch
     rustc cargo rust-src rustfmt rust-clippy bindgen clang
     qemu-guest-agent qemu-system-x86
@@ -46,7 +45,19 @@ host_mirror() {
 }
 
 cache=$(cache_dir)
-key=$({ echo "$kernel_release" "${suites[@]}" "$(uname -m)"; cat "$here/rootfs.sh" "$here/lib.sh"; } | sha256sum | cut -c1-16)
+# A kernel that the archive has not is built, in the root filesystem of the everyday one.
+kernel_packages=
+recipe=$(kernel_field "$kernel" build)
+if [ -n "$recipe" ]; then
+    kernel_packages=$(KERNEL= "$here/kernel.sh" "$recipe") || {
+        code=$?
+        echo "$kernel_packages"
+        exit $code
+    }
+else
+    packages+=("linux-image-$kernel_release" "linux-headers-$kernel_release" "$source_package")
+fi
+key=$({ echo "$kernel_release" "$(basename "$kernel_packages")" "${suites[@]}" "$(uname -m)"; cat "$here/rootfs.sh" "$here/lib.sh"; } | sha256sum | cut -c1-16)
 rootfs=$cache/rootfs-$key
 
 lock "$cache/rootfs-$key.lock" "this root filesystem"
@@ -68,6 +79,7 @@ say "making a Debian root filesystem with kernel $kernel_release from $mirror (a
 # What runs inside mmdebstrap. The kernel's source must be of its headers' very version: pinned
 # here, before anything is installed, where a kernel that the archive doesn't have is noticed too.
 export rmcp_release=$kernel_release rmcp_preferences=$preferences rmcp_source=$source_package
+export rmcp_packages=$kernel_packages
 setup='mkdir -p "$1/etc/apt/preferences.d"; printf "%s" "$rmcp_preferences" >"$1/etc/apt/preferences.d/rmcp"'
 pin='set -eu
 export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"
@@ -79,6 +91,13 @@ versions "$rmcp_source" | grep -qxF "$version" ||
 # Of the records that match a package, apt takes the first: this one is to come before the others.
 printf "Package: %s\nPin: version %s\nPin-Priority: 1001\n" "$rmcp_source" "$version" \
     >"$1/etc/apt/preferences.d/00-rmcp-source"'
+install='set -eu
+mkdir "$1/kernel"
+cp "$rmcp_packages"/*.deb "$1/kernel"
+chroot "$1" sh -c "apt-get install --yes --quiet /kernel/*.deb"
+rm -r "$1/kernel"'
+hooks=(--essential-hook="$pin")
+[ -z "$kernel_packages" ] || hooks=(--customize-hook="$install")
 
 sources=()
 for suite in "${suites[@]}"; do
@@ -88,7 +107,7 @@ log=$cache/rootfs-$key.log
 # A mirror that stays behind still serves: what it has is signed all the same.
 if ! as_root mmdebstrap --mode=root --variant=minbase --format=directory \
     --aptopt='Acquire::Check-Valid-Until "false"' \
-    --setup-hook="$setup" --essential-hook="$pin" \
+    --setup-hook="$setup" "${hooks[@]}" \
     --include="$(IFS=,; echo "${packages[*]}")" \
     "${suites[0]}" "$build/root" "${sources[@]}" 2>&1 | tee "$log" |
     while read -r line; do

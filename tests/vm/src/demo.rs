@@ -13,8 +13,15 @@ use std::fs;
 use std::path::Path;
 use std::thread;
 
-/// Runs it; the answer is whether everything was as promised.
-pub fn run(checkout: &Checkout, kctl: &Path, chip: &'static str, keep: bool) -> Result<bool> {
+/// Runs it, with an amdgpu that is told to retry or decides itself; the answer is whether everything
+/// was as promised.
+pub fn run(
+    checkout: &Checkout,
+    kctl: &Path,
+    chip: &'static str,
+    own_retries: bool,
+    keep: bool,
+) -> Result<bool> {
     let bench = Bench::prepare(
         checkout,
         &RootFs::get(checkout)?,
@@ -30,6 +37,7 @@ pub fn run(checkout: &Checkout, kctl: &Path, chip: &'static str, keep: bool) -> 
                     chips: vec![chip],
                     variant,
                     before_init: None,
+                    own_retries,
                     runtime_pm: false,
                 },
             )?;
@@ -51,6 +59,7 @@ pub fn run(checkout: &Checkout, kctl: &Path, chip: &'static str, keep: bool) -> 
         let without: Result<_> = without.join().map_err(|_| anyhow!("panicked"))?;
         let report = Report {
             gpu: chip,
+            own_retries,
             kernel: bench.kernel().to_owned(),
             without: without.context("without rmcp")?,
             with: vm.registers(),
@@ -92,9 +101,7 @@ fn print(report: &Report, status: &str) {
     println!("{status}");
     let failures = report.failures();
     if failures.is_empty() {
-        println!(
-            "As promised: amdgpu.noretry=0 turns retries on in all 30 contexts, and with rmcp they stay off."
-        );
+        println!("As promised: {}", report.promise());
     } else {
         println!("NOT as promised:");
         for failure in failures {

@@ -18,6 +18,8 @@ pub struct Kernel {
     pub release: String,
     /// The suites of its root filesystem, apart by blanks.
     pub suites: String,
+    /// How it is built, if the archive does not have it: see `kernel.sh`.
+    pub build: Option<String>,
     /// The name of the kernel that comes to it in the scenarios of an upgrade.
     pub upgrade: Option<String>,
 }
@@ -118,6 +120,8 @@ mod tests {
                 assert_eq!(field(called, "suites"), kernel.suites);
                 let upgrade = kernel.upgrade.clone().unwrap_or_default();
                 assert_eq!(field(called, "upgrade"), upgrade);
+                let build = kernel.build.clone().unwrap_or_default();
+                assert_eq!(field(called, "build"), build);
             }
         }
         assert_eq!(field("none", "release"), "");

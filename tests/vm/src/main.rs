@@ -33,6 +33,9 @@ enum Command {
         /// The GPU
         #[arg(long, default_value = "navi10", value_parser = parse_chip)]
         gpu: &'static str,
+        /// Don't tell amdgpu to retry faulting accesses: show what it does of itself
+        #[arg(long)]
+        own_retries: bool,
         /// Leave the guest with rmcp running, for a look around
         #[arg(long)]
         keep: bool,
@@ -114,7 +117,11 @@ fn run(cli: &Cli) -> Result<bool> {
         None => std::env::current_exe()?.with_file_name("rmcp-kctl"),
     };
     match &cli.command {
-        Command::Demo { gpu, keep } => demo::run(&checkout, &kctl, gpu, *keep),
+        Command::Demo {
+            gpu,
+            own_retries,
+            keep,
+        } => demo::run(&checkout, &kctl, gpu, *own_retries, *keep),
         Command::Test { gpu, all, filters } => scenario::run(&checkout, &kctl, *gpu, *all, filters),
         Command::Chips { chips } => scenario::chips::run(&checkout, &kctl, chips),
         Command::Matrix {
@@ -146,6 +153,7 @@ fn run(cli: &Cli) -> Result<bool> {
                 chips: gpu.clone(),
                 variant: *guest,
                 before_init: None,
+                own_retries: false,
                 runtime_pm: *runtime_pm,
             };
             let mut vm = Vm::boot(&bench, &boot)?;

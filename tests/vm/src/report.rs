@@ -90,6 +90,8 @@ fn retry(value: u32) -> Retry {
 pub struct Report {
     /// The emulated GPU.
     pub gpu: &'static str,
+    /// Whether amdgpu itself decided about retries; otherwise it was told to retry.
+    pub own_retries: bool,
     /// The guest's kernel release.
     pub kernel: String,
     /// Registers with amdgpu alone.
@@ -111,7 +113,12 @@ impl Report {
                 .into_iter()
                 .map(move |failure| format!("{boot} rmcp: {failure}"))
         };
-        let mut failures: Vec<String> = of("without", self.without.failures(Retry::On)).collect();
+        let expected = match (self.own_retries, self.without.gcvm[0]) {
+            // Whatever it is, it is the same everywhere.
+            (true, Some(value)) => retry(value),
+            _ => Retry::On,
+        };
+        let mut failures: Vec<String> = of("without", self.without.failures(expected)).collect();
         failures.extend(of("with", self.with.failures(Retry::Off)));
         if self.status_exit != 0 {
             failures.push(format!(
@@ -122,11 +129,31 @@ impl Report {
         failures
     }
 
+    /// What was promised and is so, if nothing failed.
+    pub fn promise(&self) -> &'static str {
+        let retries = self.without.failures(Retry::On).is_empty();
+        match (self.own_retries, retries) {
+            (false, _) => {
+                "amdgpu.noretry=0 turns retries on in all 30 contexts, and with rmcp they stay off."
+            }
+            (true, true) => {
+                "of itself, this amdgpu turns retries on in all 30 contexts, and with rmcp they stay off."
+            }
+            (true, false) => {
+                "of itself, this amdgpu leaves retries off in all 30 contexts, and so does rmcp, which \
+                 changes nothing about them here."
+            }
+        }
+    }
+
     /// The registers side by side; neighbours that are alike share a line.
     pub fn table(&self) -> String {
         let mut text = format!(
             "{:<26} {:<24} {}\n",
-            format!("amdgpu.noretry=0, {}", self.gpu),
+            match self.own_retries {
+                true => format!("{}, no option", self.gpu),
+                false => format!("amdgpu.noretry=0, {}", self.gpu),
+            },
             "without rmcp",
             "with rmcp"
         );
@@ -178,6 +205,7 @@ mod tests {
     fn good() -> Report {
         Report {
             gpu: "navi10",
+            own_retries: false,
             kernel: "7.2.12+deb13-amd64".into(),
             without: all(ON),
             with: all(OFF),
@@ -205,6 +233,23 @@ mod tests {
             edit(&mut report);
             assert_eq!(report.failures().len(), 1, "{:?}", report.failures());
         }
+    }
+
+    #[test]
+    fn an_amdgpu_that_decides_itself_may_have_retries_off_but_everywhere() {
+        let mut report = good();
+        report.without = all(OFF);
+        assert_eq!(report.failures().len(), 30);
+        report.own_retries = true;
+        assert_eq!(report.failures(), [""; 0]);
+        assert!(report.promise().contains("changes nothing"));
+        report.without.mmvm[3] = ON;
+        assert_eq!(report.failures().len(), 1);
+        report.without = all(ON);
+        assert_eq!(report.failures(), [""; 0]);
+        assert!(report.promise().starts_with("of itself, this amdgpu turns"));
+        report.without = all(None);
+        assert_eq!(report.failures().len(), 30);
     }
 
     #[test]

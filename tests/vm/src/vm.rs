@@ -30,9 +30,10 @@ const DRIVER: Duration = Duration::from_secs(600);
 /// How long a guest may take to fall asleep or to wake up.
 const SLEEP: Duration = Duration::from_secs(180);
 
-/// What amdgpu needs to bring the emulated GPU up, and the setting that rmcp stands against:
-/// retry of faulting accesses.
-const AMDGPU: &str = "amdgpu.fw_load_type=0 amdgpu.dpm=1 amdgpu.noretry=0";
+/// What amdgpu needs to bring the emulated GPU up.
+const AMDGPU: &str = "amdgpu.fw_load_type=0 amdgpu.dpm=1";
+/// The setting that rmcp stands against: retry of faulting accesses.
+const RETRIES: &str = "amdgpu.noretry=0";
 
 /// What guests are booted from: the images that were asked for, and QEMU.
 #[derive(Debug)]
@@ -77,14 +78,19 @@ pub struct Boot {
     pub variant: Variant,
     /// A shell command that runs as root before init.
     pub before_init: Option<&'static str>,
+    /// Whether amdgpu itself decides about retries of faulting accesses; otherwise it is told to retry.
+    pub own_retries: bool,
     /// Whether the GPUs' slots can be switched off, which gives amdgpu runtime PM (BOCO).
     pub runtime_pm: bool,
 }
 
-/// The parameters of amdgpu for these chips. Of two values for one the driver takes the last.
-fn parameters(chips: &[&str]) -> String {
+/// The parameters of amdgpu for this boot. Of two values for one the driver takes the last.
+fn parameters(boot: &Boot) -> String {
     let mut all = vec![AMDGPU];
-    for chip in chips.iter().filter_map(|name| rmcp_vgpu::chip(name)) {
+    if !boot.own_retries {
+        all.push(RETRIES);
+    }
+    for chip in boot.chips.iter().filter_map(|name| rmcp_vgpu::chip(name)) {
         all.extend(chip.parameters);
     }
     all.join(" ")
@@ -116,7 +122,7 @@ impl Vm {
             .with_context(|| format!("no image was made for {:?}", boot.variant))?;
         let process = bench.qemu.start(&Machine {
             image,
-            append: &parameters(&boot.chips),
+            append: &parameters(boot),
             before_init: boot.before_init,
             runtime_pm: boot.runtime_pm,
             gpus: &gpus.iter().map(PluggedGpu::socket).collect::<Vec<_>>(),

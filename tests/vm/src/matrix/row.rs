@@ -141,6 +141,7 @@ pub(super) mod testing {
             name: name.to_owned(),
             release: format!("{name}-amd64"),
             suites: "sid".to_owned(),
+            build: None,
             upgrade: None,
         }
     }

@@ -275,6 +275,7 @@ impl Scenario {
             },
             variant: self.variant,
             before_init: self.before_init,
+            own_retries: false,
             runtime_pm: self.runtime_pm,
         }
     }

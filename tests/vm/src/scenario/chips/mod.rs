@@ -90,6 +90,7 @@ fn look(bench: &Bench, chip: &'static Chip, logs: &Path) -> Result<Finding> {
             chips: vec![chip.name],
             variant: Variant::Tests,
             before_init: None,
+            own_retries: false,
             runtime_pm: false,
         },
     )?;
