@@ -20,6 +20,8 @@ pub struct Kernel {
     pub suites: String,
     /// How it is built, if the archive does not have it: see `kernel.sh`.
     pub build: Option<String>,
+    /// The line of its source, if it is only compiled for: see `compile.sh`.
+    pub compile: Option<String>,
     /// The name of the kernel that comes to it in the scenarios of an upgrade.
     pub upgrade: Option<String>,
 }
@@ -41,10 +43,16 @@ pub fn all(checkout: &Checkout) -> Result<Vec<Kernel>> {
 /// The one that `KERNEL=` asks for, by its name or its release, or the everyday one.
 pub fn chosen(checkout: &Checkout) -> Result<Kernel> {
     let all = all(checkout)?;
-    match env::var("KERNEL").ok().filter(|name| !name.is_empty()) {
-        Some(name) => named(&all, &name).cloned(),
-        None => Ok(all[0].clone()),
-    }
+    let kernel = match env::var("KERNEL").ok().filter(|name| !name.is_empty()) {
+        Some(name) => named(&all, &name)?,
+        None => &all[0],
+    };
+    ensure!(
+        kernel.compile.is_none(),
+        "{} can only be compiled for, which `make matrix` does: Debian has no headers of it",
+        kernel.name
+    );
+    Ok(kernel.clone())
 }
 
 /// The kernel that comes to the chosen one in the scenarios of an upgrade.
@@ -118,10 +126,13 @@ mod tests {
                 assert_eq!(field(called, "name"), kernel.name);
                 assert_eq!(field(called, "release"), kernel.release);
                 assert_eq!(field(called, "suites"), kernel.suites);
-                let upgrade = kernel.upgrade.clone().unwrap_or_default();
-                assert_eq!(field(called, "upgrade"), upgrade);
-                let build = kernel.build.clone().unwrap_or_default();
-                assert_eq!(field(called, "build"), build);
+                for (name, value) in [
+                    ("upgrade", &kernel.upgrade),
+                    ("build", &kernel.build),
+                    ("compile", &kernel.compile),
+                ] {
+                    assert_eq!(field(called, name), value.clone().unwrap_or_default());
+                }
             }
         }
         assert_eq!(field("none", "release"), "");

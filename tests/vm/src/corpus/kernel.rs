@@ -2,12 +2,12 @@
 
 //! The kernels, and what the two readers say of one.
 
-use crate::checkout::Checkout;
+use crate::checkout::{made_by, Checkout};
 use crate::rootfs::RootFs;
 use anyhow::{ensure, Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// A kernel of Debian's.
 #[derive(Debug, PartialEq, Eq)]
@@ -128,15 +128,9 @@ impl Kernel {
     }
 
     fn of_archive(&self, checkout: &Checkout, rootfs: &RootFs) -> Result<PathBuf> {
-        let output = Command::new(checkout.harness("corpus.sh"))
-            .arg(rootfs.path())
-            .arg(&self.release)
-            .stderr(Stdio::inherit())
-            .output()?;
-        ensure!(output.status.success(), "it cannot be had: see above");
-        Ok(PathBuf::from(
-            String::from_utf8(output.stdout)?.trim_end().to_owned(),
-        ))
+        let mut script = Command::new(checkout.harness("corpus.sh"));
+        let printed = made_by(script.arg(rootfs.path()).arg(&self.release));
+        printed.map(PathBuf::from).context("it cannot be had")
     }
 }
 

@@ -7,21 +7,22 @@ mod picture;
 mod row;
 mod table;
 
-use crate::checkout::{Checkout, NotToBeHad};
+use crate::checkout::{made_by, Checkout, NotToBeHad};
 use crate::image::Variant;
 use crate::kernels::{self, Kernel};
 use crate::parallel;
 use crate::progress::say;
 use crate::rootfs::RootFs;
-use crate::scenario::{self, Group, Outcome, Plan};
+use crate::scenario::{self, Group, Plan};
 use crate::vm::Bench;
 use anyhow::{bail, Context, Result};
 use driver::Driver;
-use row::Row;
+use row::{Row, Verdict};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
 /// Where the report, the picture and the logs go.
@@ -92,23 +93,32 @@ fn on_kernel(
     directory: &Path,
 ) -> Vec<Row> {
     let begin = Instant::now();
-    let result = boot_all(checkout, kctl, kernel, chips, filters, directory);
-    let mut rows: Vec<Row> = match result {
-        Ok(rows) => rows,
-        Err(error) => {
-            let outcome = if error.is::<NotToBeHad>() {
-                Outcome::Skipped(format!("{error:#}"))
-            } else {
-                Outcome::Failed(format!("{error:#}"))
-            };
-            let row = |chip| Row::of_no_boot(kernel, chip, &outcome);
-            chips.iter().map(|chip| row(chip)).collect()
-        }
+    let all = |result, why: &str| -> Vec<Row> {
+        let row = |chip: &&'static str| Row::of_no_boot(kernel, chip, result, why);
+        chips.iter().map(row).collect()
     };
+    let result = match kernel.compile {
+        Some(_) => compile(checkout, kctl, kernel).map(|said| all(Verdict::Compiled, &said)),
+        None => boot_all(checkout, kctl, kernel, chips, filters, directory),
+    };
+    let mut rows = result.unwrap_or_else(|error| {
+        let result = match error.is::<NotToBeHad>() {
+            true => Verdict::Skipped,
+            false => Verdict::Failed,
+        };
+        all(result, &format!("{error:#}"))
+    });
     for row in &mut rows {
         row.seconds = begin.elapsed().as_secs();
     }
     rows
+}
+
+/// Builds the module for a kernel that isn't booted, and says what came out.
+fn compile(checkout: &Checkout, kctl: &Path, kernel: &Kernel) -> Result<String> {
+    let mut script = Command::new(checkout.harness("compile.sh"));
+    let vermagic = made_by(script.arg(kctl).env("KERNEL", &kernel.name))?;
+    Ok(format!("rmcp.ko of {vermagic}, not booted"))
 }
 
 fn boot_all(

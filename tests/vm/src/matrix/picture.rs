@@ -84,6 +84,7 @@ fn text(place: [usize; 2], y: usize, what: &str) -> Text {
 fn colour(row: &Row) -> &'static str {
     match row.result {
         Verdict::Ok => "#a6d96a",
+        Verdict::Compiled => "#91bfdb",
         Verdict::Failed => "#d7191c",
         Verdict::Skipped => "#dddddd",
     }

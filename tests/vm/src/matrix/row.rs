@@ -38,6 +38,8 @@ pub(super) struct Scenario {
 #[serde(rename_all = "lowercase")]
 pub(super) enum Verdict {
     Ok,
+    /// The module was built for it; nothing was booted.
+    Compiled,
     Failed,
     Skipped,
 }
@@ -65,12 +67,16 @@ impl Row {
         }
     }
 
-    /// Of a kernel that could not be booted.
-    pub(super) fn of_no_boot(kernel: &Kernel, chip: &'static str, outcome: &Outcome) -> Self {
-        let (result, why) = split(outcome);
+    /// Of a kernel that was not booted.
+    pub(super) fn of_no_boot(
+        kernel: &Kernel,
+        chip: &'static str,
+        result: Verdict,
+        why: &str,
+    ) -> Self {
         Self {
             result,
-            why,
+            why: Some(why.to_owned()),
             ..Self::new(kernel, chip)
         }
     }
@@ -82,7 +88,7 @@ impl Row {
             self.result = match (self.result, result) {
                 (Verdict::Failed, _) | (_, Verdict::Failed) => Verdict::Failed,
                 (Verdict::Ok, _) | (_, Verdict::Ok) => Verdict::Ok,
-                (Verdict::Skipped, Verdict::Skipped) => Verdict::Skipped,
+                (before, _) => before,
             };
             self.scenarios.push(Scenario { name, result, why });
         }
@@ -104,6 +110,7 @@ impl Row {
         let (ok, failed) = (self.count(Verdict::Ok), self.count(Verdict::Failed));
         match self.result {
             Verdict::Skipped => "skipped".to_owned(),
+            Verdict::Compiled => "compiled".to_owned(),
             Verdict::Failed if failed == 0 => "FAILED".to_owned(),
             Verdict::Failed => format!("{failed} of {} FAILED", ok + failed),
             Verdict::Ok => format!("{ok} of {ok} ok"),
@@ -132,8 +139,8 @@ pub(super) mod testing {
 
     /// A row of which nothing was run.
     pub(crate) fn no_row(kernel: &str, chip: &'static str) -> Row {
-        let gone = Outcome::Skipped("not in the archive any more: linux-headers".to_owned());
-        Row::of_no_boot(&named(kernel), chip, &gone)
+        let gone = "not in the archive any more: linux-headers";
+        Row::of_no_boot(&named(kernel), chip, Verdict::Skipped, gone)
     }
 
     fn named(name: &str) -> Kernel {
@@ -142,6 +149,7 @@ pub(super) mod testing {
             release: format!("{name}-amd64"),
             suites: "sid".to_owned(),
             build: None,
+            compile: None,
             upgrade: None,
         }
     }
