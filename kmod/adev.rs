@@ -5,7 +5,7 @@
 
 use crate::layout::AdevFrom;
 use crate::layout_generated::LAYOUT;
-use crate::pci::PciDevice;
+use crate::pci::{self, PciDevice};
 use crate::policy::Fields;
 use core::mem::MaybeUninit;
 use kernel::bindings;
@@ -38,7 +38,7 @@ impl Adev {
     fn verified(self) -> Option<Self> {
         let pdev = self.field::<usize>(LAYOUT.pdev)?;
         let dev = self.field::<usize>(LAYOUT.dev)?;
-        let embedded = pdev.checked_add(core::mem::offset_of!(bindings::pci_dev, dev))?;
+        let embedded = pdev.checked_add(pci::DEV)?;
         (pdev != 0 && dev == embedded).then_some(self)
     }
 

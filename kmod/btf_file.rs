@@ -17,19 +17,20 @@ use kernel::{bindings, error::from_err_ptr, prelude::*};
 /// ENOENT when it does not exist, ENOMEM, or what reading it gives.
 pub(crate) fn read(path: &'static CStr, limit: usize) -> Result<VVec<u8>> {
     let room = limit + 1;
-    let mut bytes = VVec::<u8>::with_capacity(room, GFP_KERNEL)?;
+    let bytes = VVec::<u8>::with_capacity(room, GFP_KERNEL)?;
     // SAFETY: The path is a C string.
     let file = from_err_ptr(unsafe {
         bindings::filp_open(path.as_ptr().cast(), bindings::O_RDONLY as i32, 0)
     })?;
+    // In its parts, because the kernel crate has had more than one name for setting a length.
+    let (start, mut filled, capacity) = bytes.into_raw_parts();
     let mut position = 0;
     let result = loop {
-        let filled = bytes.len();
         // SAFETY: The file is open, and the buffer has room for the bytes that are asked for.
         let read = unsafe {
             bindings::kernel_read(
                 file,
-                bytes.as_mut_ptr().add(filled).cast(),
+                start.add(filled).cast(),
                 room - filled,
                 &raw mut position,
             )
@@ -40,9 +41,10 @@ pub(crate) fn read(path: &'static CStr, limit: usize) -> Result<VVec<u8>> {
         if read == 0 {
             break Ok(());
         }
-        // SAFETY: The kernel wrote that many bytes, which fit.
-        unsafe { bytes.inc_len(read as usize) };
+        filled += read as usize;
     };
+    // SAFETY: The parts of a vector, of whose room the kernel wrote `filled` bytes.
+    let bytes = unsafe { VVec::from_raw_parts(start, filled, capacity) };
     // SAFETY: Opened above, closed once.
     unsafe { bindings::filp_close(file, ptr::null_mut()) };
     result.map(|()| bytes)

@@ -21,7 +21,11 @@ use core::sync::atomic::{
     AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicU8, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
-use kernel::{bindings, prelude::*};
+use kernel::{
+    bindings,
+    prelude::*,
+    sync::{new_mutex, Mutex},
+};
 
 /// The driver's name, as a module and as a PCI driver.
 const AMDGPU: &CStr = c"amdgpu";
@@ -316,9 +320,31 @@ fn place<E: Entry>(missing: Reason) -> Result<Kprobe<E>, Reason> {
     })
 }
 
-kernel::sync::global_lock! {
-    // SAFETY: Initialised by `init` before anything takes it.
-    unsafe(uninit) static PROBES: Mutex<Option<Probes>> = None;
+/// Where [`ProbesLock`] is: a lock that can be static itself is something that not every kernel
+/// crate has.
+static PROBES: AtomicPtr<Mutex<Option<Probes>>> = AtomicPtr::new(core::ptr::null_mut());
+
+/// The lock around the probes.
+pub(crate) struct ProbesLock {
+    _lock: Pin<KBox<Mutex<Option<Probes>>>>,
+}
+
+impl ProbesLock {
+    /// Makes the lock.
+    ///
+    /// # Safety
+    ///
+    /// Call once. Whatever takes the lock runs while this value lives.
+    pub(crate) unsafe fn make() -> Result<Self> {
+        let lock = KBox::pin_init(new_mutex!(None, "rmcp::PROBES"), GFP_KERNEL)?;
+        PROBES.store((&raw const *lock).cast_mut(), Release);
+        Ok(Self { _lock: lock })
+    }
+}
+
+fn probes() -> &'static Mutex<Option<Probes>> {
+    // SAFETY: The lock was made and still exists, by the contract of `ProbesLock::make`.
+    unsafe { &*PROBES.load(Acquire) }
 }
 
 static MODULE_REASON: AtomicU8 = AtomicU8::new(Reason::WaitingForAmdgpu as u8);
@@ -330,16 +356,6 @@ pub(crate) fn module_reason() -> Reason {
 
 fn set_module_reason(reason: Reason) {
     MODULE_REASON.store(reason as u8, Relaxed);
-}
-
-/// Makes the lock usable.
-///
-/// # Safety
-///
-/// Call once, before anything else of this file.
-pub(crate) unsafe fn init() {
-    // SAFETY: By the contract of this function.
-    unsafe { PROBES.init() };
 }
 
 /// Why rmcp keeps out of this amdgpu, or `None` when it is the one that rmcp was built for and has
@@ -381,14 +397,14 @@ fn arm(probes: &mut Option<Probes>, btf: Result<&[u8]>) {
 
 /// Takes the probes out.
 fn disarm() {
-    *PROBES.lock() = None;
+    *probes().lock() = None;
 }
 
 /// Deals with the amdgpu that was there before rmcp, if any.
 pub(crate) fn take_over() {
     {
         // Held over reading and placing, so that no other amdgpu can come in between.
-        let mut probes = PROBES.lock();
+        let mut probes = probes().lock();
         match btf_file::read(AMDGPU_BTF, LAYOUT.btf_len + PATCHES) {
             Err(ENOENT) if !pci::driver_registered(AMDGPU) => {
                 pr_info!("{}\n", Reason::WaitingForAmdgpu.as_str());
@@ -499,7 +515,7 @@ impl ModuleEvents for AmdgpuModule {
     fn coming(name: &CStr, btf: &[u8]) {
         if name == AMDGPU {
             let btf = if btf.is_empty() { Err(ENOENT) } else { Ok(btf) };
-            arm(&mut PROBES.lock(), btf);
+            arm(&mut probes().lock(), btf);
         }
     }
 

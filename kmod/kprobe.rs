@@ -5,9 +5,10 @@
 //!
 //! C header: `include/linux/kprobes.h`.
 
-use crate::kprobes_generated as c;
+use crate::bindings_generated as c;
+use core::ffi::CStr;
 use core::marker::PhantomData;
-use kernel::{bindings, error::to_result, prelude::*, types::Opaque};
+use kernel::{bindings, error::to_result, ffi::c_int, prelude::*, types::Opaque};
 
 /// The arguments of the probed function, as the registers hold them at its entry.
 pub(crate) struct Args<'a>(&'a mut bindings::pt_regs);
@@ -70,7 +71,7 @@ impl<E: Entry> Kprobe<E> {
     /// place cannot be probed or the probe did not arm, ENOMEM.
     pub(crate) fn register() -> Result<Self> {
         let probe = c::kprobe {
-            symbol_name: E::SYMBOL.as_char_ptr(),
+            symbol_name: E::SYMBOL.as_ptr().cast(),
             pre_handler: Some(pre_handler::<E>),
             ..Default::default()
         };

@@ -5,7 +5,7 @@
 //!
 //! C headers: `include/linux/module.h`, `include/linux/device/bus.h`.
 
-use crate::pci::PciDevice;
+use crate::pci::{pci_bus_type, PciDevice};
 use core::ffi::CStr;
 use core::marker::PhantomData;
 use kernel::{
@@ -116,7 +116,7 @@ impl<E: PciEvents> PciNotifier<E> {
         // SAFETY: The block is initialised, pinned, and lives until `drop` unregisters it; the bus
         // type is static.
         to_result(unsafe {
-            bindings::bus_register_notifier(&raw const bindings::pci_bus_type, block.get())
+            bindings::bus_register_notifier(&raw const pci_bus_type, block.get())
         })?;
         Ok(Self(block, PhantomData))
     }
@@ -125,9 +125,7 @@ impl<E: PciEvents> PciNotifier<E> {
 impl<E: PciEvents> Drop for PciNotifier<E> {
     fn drop(&mut self) {
         // SAFETY: Registered by `register`, unregistered here only.
-        unsafe {
-            bindings::bus_unregister_notifier(&raw const bindings::pci_bus_type, self.0.get())
-        };
+        unsafe { bindings::bus_unregister_notifier(&raw const pci_bus_type, self.0.get()) };
     }
 }
 

@@ -5,24 +5,27 @@
 //!
 //! C headers: `include/linux/pci.h`, `include/linux/device.h`.
 
+pub(crate) use crate::bindings_generated::pci_bus_type;
 use core::ffi::CStr;
 use core::marker::PhantomData;
 use core::mem::offset_of;
 use core::ptr;
 use kernel::bindings;
 
-/// A `struct pci_dev` that is known to exist for as long as the lifetime lasts. It is kept as a
-/// pointer, because the kernel changes parts of the structure meanwhile.
+/// Where the `struct device` is in a `struct pci_dev`.
+pub(crate) const DEV: usize = crate::bindings_generated::rmcp_pci_dev_dev;
+
+/// A PCI function that is known to exist for as long as the lifetime lasts: the `struct device` in
+/// its `struct pci_dev`. It is kept as a pointer, because the kernel changes parts of it meanwhile.
 #[derive(Clone, Copy)]
-pub(crate) struct PciDevice<'a>(*mut bindings::pci_dev, PhantomData<&'a ()>);
+pub(crate) struct PciDevice<'a>(*mut bindings::device, PhantomData<&'a ()>);
 
 impl<'a> PciDevice<'a> {
     /// # Safety
     ///
     /// `dev` is the `dev` member of a `struct pci_dev` that stays alive for the chosen lifetime.
     pub(crate) unsafe fn from_device(dev: *mut bindings::device) -> Self {
-        let pdev = dev.wrapping_byte_sub(offset_of!(bindings::pci_dev, dev));
-        Self(pdev.cast(), PhantomData)
+        Self(dev, PhantomData)
     }
 
     /// # Safety
@@ -36,34 +39,29 @@ impl<'a> PciDevice<'a> {
 
     /// The address of the `struct pci_dev`, for comparison.
     pub(crate) fn address(self) -> usize {
-        self.0.addr()
-    }
-
-    fn device(self) -> *mut bindings::device {
-        // SAFETY: The structure exists, by the contract of the constructors.
-        unsafe { &raw mut (*self.0).dev }
+        self.device_address() - DEV
     }
 
     /// The address of the embedded `struct device`.
     pub(crate) fn device_address(self) -> usize {
-        self.device().addr()
+        self.0.addr()
     }
 
     /// The kobject whose directory is `/sys/bus/pci/devices/<bdf>`.
     pub(crate) fn kobject(self) -> *mut bindings::kobject {
-        // SAFETY: As in `device`.
-        unsafe { &raw mut (*self.device()).kobj }
+        // SAFETY: The device exists, by the contract of the constructors.
+        unsafe { &raw mut (*self.0).kobj }
     }
 
     /// What the bound driver stored with `pci_set_drvdata`.
     pub(crate) fn driver_data(self) -> usize {
-        // SAFETY: As in `device`.
-        unsafe { (&raw const (*self.device()).driver_data).read_volatile() }.addr()
+        // SAFETY: As in `kobject`.
+        unsafe { (&raw const (*self.0).driver_data).read_volatile() }.addr()
     }
 
     fn driver(self) -> *mut bindings::device_driver {
-        // SAFETY: As in `device`. The pointer is only compared.
-        unsafe { (&raw const (*self.device()).driver).read_volatile() }
+        // SAFETY: As in `kobject`. The pointer is only compared.
+        unsafe { (&raw const (*self.0).driver).read_volatile() }
     }
 
     /// Whether this driver is bound to it. The answer holds under the device lock.
@@ -88,8 +86,7 @@ impl<'a> PciDevice<'a> {
 /// The PCI driver of this name, for comparison only.
 fn find_driver(name: &'static CStr) -> Option<*mut bindings::device_driver> {
     // SAFETY: The name is a C string and the bus type static.
-    let driver =
-        unsafe { bindings::driver_find(name.as_ptr().cast(), &raw const bindings::pci_bus_type) };
+    let driver = unsafe { bindings::driver_find(name.as_ptr().cast(), &raw const pci_bus_type) };
     (!driver.is_null()).then_some(driver)
 }
 
@@ -109,7 +106,7 @@ pub(crate) fn for_each_bound(name: &'static CStr, found: fn(PciDevice<'_>)) {
     // keep it.
     unsafe {
         bindings::bus_for_each_dev(
-            &raw const bindings::pci_bus_type,
+            &raw const pci_bus_type,
             ptr::null_mut(),
             (&raw mut visit).cast(),
             Some(visit_device),

@@ -37,7 +37,7 @@ pub const FILES: &[File] = files![
     "kmod/fingerprint.rs" 0o644,
     "kmod/guard.rs" 0o644,
     "kmod/kprobe.rs" 0o644,
-    "kmod/kprobes_helper.h" 0o644,
+    "kmod/bindings_helper.h" 0o644,
     "kmod/layout.rs" 0o644,
     "kmod/notifier.rs" 0o644,
     "kmod/params.rs" 0o644,
@@ -61,7 +61,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// Files that are generated where the module is built.
-    const GENERATED: [&str; 3] = ["kernel.mk", "kprobes_generated.rs", "layout_generated.rs"];
+    const GENERATED: [&str; 3] = ["kernel.mk", "bindings_generated.rs", "layout_generated.rs"];
 
     #[test]
     fn every_file_of_kmod_is_carried() {
