@@ -26,7 +26,7 @@ pub const PLACES: [&str; 3] = ["updates/dkms", "extra", "updates"];
 /// What its last build printed.
 pub const LOG: &str = "/var/lib/dkms/rmcp/1.0/build/make.log";
 /// `BUILD_EXCLUSIVE_KERNEL_MIN` of dkms.conf: the oldest kernel that the module was built on.
-pub const OLDEST_KERNEL: (u32, u32) = (7, 2);
+pub const OLDEST_KERNEL: (u32, u32) = (6, 12);
 
 /// How far the module is installed for one kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -32,17 +32,20 @@ altered stripped --remove-section=.BTF
 # A function renamed wherever its name is: in the BTF, too.
 sed 's/gmc_v10_0_hw_init/gmc_v10_0_hw_INIT/g' $work/amdgpu.ko >$work/renamed.ko
 keep renamed
+kernel=/lib/modules/$KERNEL/build/vmlinux
+bpftool btf --base-btf "$kernel" dump file $work/amdgpu.ko >$work/types
+# The function that decides on memory types; Linux 6.12 has the first.
+decides=gmc_v10_0_map_mtype
+grep -q "FUNC '$decides'" $work/types || decides=gmc_v10_0_get_vm_pte
 # Functions that the BTF still has and the symbols do not, as after inlining.
-for function in gmc_v10_0_hw_init gmc_v10_0_sw_fini gmc_v10_0_get_vm_pte; do
+for function in gmc_v10_0_hw_init gmc_v10_0_sw_fini $decides; do
     altered $function --redefine-sym=$function=renamed
 done
 
 # A prototype with one argument more, in sound BTF.
-kernel=/lib/modules/$KERNEL/build/vmlinux
 gcc -O2 -Wall -Wextra -Werror -o $work/one_more_argument /mnt/input/one_more_argument.c
-bpftool btf --base-btf "$kernel" dump file $work/amdgpu.ko >$work/types
 first=$(sed -n '1s/^\[\([0-9]*\)\].*/\1/p' $work/types)
-prototype=$(sed -n "s/.* FUNC 'gmc_v10_0_get_vm_pte' type_id=\([0-9]*\) .*/\1/p" $work/types)
+prototype=$(sed -n "s/.* FUNC '$decides' type_id=\([0-9]*\) .*/\1/p" $work/types)
 objcopy --dump-section=.BTF=$work/btf $work/amdgpu.ko
 $work/one_more_argument $work/btf $((prototype - first))
 altered argument --update-section=.BTF=$work/btf

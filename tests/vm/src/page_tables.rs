@@ -12,6 +12,11 @@ use anyhow::{ensure, Context, Result};
 use rmcp_vgpu::PageTableEntry;
 use std::collections::BTreeMap;
 
+/// The functions of which amdgpu has one to decide on memory types: for each writing of entries, as
+/// since Linux 6.18 at the latest, or once for a mapping, as in 6.12.
+pub(crate) const GET_VM_PTE: &str = "gmc_v10_0_get_vm_pte";
+pub(crate) const MAP_MTYPE: &str = "gmc_v10_0_map_mtype";
+
 pub(crate) const PROGRAM: &str = "/usr/local/lib/rmcp-tests/map_mtypes";
 /// What user space can ask for: `AMDGPU_VM_MTYPE_*`.
 const REQUESTS: [&str; 6] = ["DEFAULT", "NC", "WC", "CC", "UC", "RW"];
@@ -28,8 +33,8 @@ pub(crate) struct PageTables {
     pub(crate) ordinary: BTreeMap<&'static str, u8>,
     /// Of buffers that were created coherent or uncached.
     pub(crate) coherent: BTreeMap<&'static str, u8>,
-    /// How many requests for CC the driver had to decide on: one for each mapping, and one more for
-    /// each whose buffer moved, as its entries are written anew (`amdgpu_vm_bo_update`).
+    /// How many requests for CC the driver had to decide on: one for each mapping, and where it decides
+    /// as it writes entries (`amdgpu_vm_bo_update`) one more for each whose buffer moved.
     pub(crate) cc_requests: u64,
     /// How many pages were looked at.
     pages: u64,
@@ -39,9 +44,24 @@ pub(crate) struct PageTables {
 /// page tables.
 pub(crate) fn page_tables(vm: &mut Vm, gpu: usize) -> Result<PageTables> {
     let earlier_jobs = vm.gpus()[gpu].jobs().len();
+    let decides_again = decides_mtype(vm)? == GET_VM_PTE;
     while_mapped(vm, gpu, |gpu, mappings, space| {
-        look(gpu, mappings, space, earlier_jobs)
+        let mut tables = look(gpu, mappings, space, earlier_jobs)?;
+        let cc = mappings.iter().filter(|mapping| mapping.request == "CC");
+        let requests = |mapping: &Mapping| match mapping.buffer {
+            Buffer::Moved if decides_again => 2,
+            _ => 1,
+        };
+        tables.cc_requests = cc.map(requests).sum();
+        Ok(tables)
     })
+}
+
+/// Which function of the loaded amdgpu decides on memory types.
+pub(crate) fn decides_mtype(vm: &mut Vm) -> Result<&'static str> {
+    let has_old = format!("grep -qE ' {MAP_MTYPE}\\s+.amdgpu.$' /proc/kallsyms");
+    let has_old = vm.guest.run(&has_old)?.status == 0;
+    Ok(if has_old { MAP_MTYPE } else { GET_VM_PTE })
 }
 
 /// The entry of an address that the driver itself has mapped for such a process.
@@ -105,13 +125,6 @@ fn look(
             mtype == first,
             "{mapping:x?} has the type {mtype}, another of its kind has {first}"
         );
-        if mapping.request == "CC" {
-            tables.cc_requests += if mapping.buffer == Buffer::Moved {
-                2
-            } else {
-                1
-            };
-        }
         tables.pages += mapping.size / PAGE;
     }
     say(format_args!(

@@ -40,6 +40,16 @@ impl Config {
         self.0.get(name).map(String::as_str)
     }
 
+    /// The kernel's compiler, as in `rustc 1.85.1 (...)`; empty for a kernel without one.
+    pub fn rustc(&self) -> &str {
+        self.get("CONFIG_RUSTC_VERSION_TEXT").unwrap_or_default()
+    }
+
+    /// The number of that compiler, as in `1.85.1`.
+    pub fn rustc_number(&self) -> &str {
+        self.rustc().split_whitespace().nth(1).unwrap_or_default()
+    }
+
     /// Whether an option is built in or a module.
     pub fn enabled(&self, name: &str) -> bool {
         matches!(self.get(name), Some("y" | "m"))

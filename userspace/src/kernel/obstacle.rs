@@ -22,7 +22,7 @@ pub struct Missing {
     /// The package to install; `None` where its name is not known.
     package: Option<String>,
     /// What else there is to say of the remedy.
-    note: Option<&'static str>,
+    note: Option<String>,
 }
 
 impl Missing {
@@ -32,9 +32,13 @@ impl Missing {
             what: what.into(),
             package: need.package(manager),
             note: match need {
-                Need::Rustc(_) => Some("another version does not serve"),
-                Need::KernelSource { .. } => Some("in the version of the kernel's headers"),
-                Need::NewerDkms => Some("in a later version than the installed one"),
+                Need::Rustc(version) => {
+                    Some(format!("in version {version}; another does not serve"))
+                }
+                Need::KernelSource { .. } => {
+                    Some("in the version of the kernel's headers".to_owned())
+                }
+                Need::NewerDkms => Some("in a later version than the installed one".to_owned()),
                 _ => None,
             },
         }
@@ -51,7 +55,7 @@ impl Missing {
             Some(package) => format!("install the package {package}"),
             None => "install the package that has it".to_owned(),
         };
-        match self.note {
+        match &self.note {
             Some(note) => format!("{package} ({note})"),
             None => package,
         }

@@ -40,6 +40,9 @@ pub const OPTIONS: [(&str, &str); 5] = [
     ("CONFIG_DRM_AMDGPU", "there is no amdgpu to guard"),
 ];
 
+/// The oldest compiler that takes the module's source.
+const OLDEST_RUSTC: (u32, u32) = (1, 85);
+
 impl Requirements {
     /// Looks at the kernel's own files.
     ///
@@ -97,6 +100,13 @@ impl OwnFiles {
                 )));
             }
         }
+        let rustc = config.rustc_number();
+        let (major, minor) = OLDEST_RUSTC;
+        if version(rustc).is_some_and(|found| found < (major, minor)) {
+            return Err(Obstacle::KernelCannot(format!(
+                "{release} was built with rustc {rustc}, older than {major}.{minor}, the oldest that the module's source is for"
+            )));
+        }
         if config.get("CONFIG_DRM_AMDGPU") == Some("y") {
             return Err(Obstacle::KernelCannot(format!(
                 "{release} has amdgpu built in: rmcp goes with an amdgpu that is a module"
@@ -145,7 +155,7 @@ impl OwnFiles {
     }
 }
 
-/// The first two numbers of a release.
+/// The first two numbers of a release or a version.
 fn version(release: &str) -> Option<(u32, u32)> {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit());
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))

@@ -128,30 +128,18 @@ impl Search<'_> {
     /// The rustc whose version text is the kernel's. Metadata and symbol names depend on it, so
     /// that no other serves.
     fn rustc(&mut self, config: &Config) -> Option<PathBuf> {
-        let expected = config.get("CONFIG_RUSTC_VERSION_TEXT").unwrap_or_default();
-        let number = rustc_number(config);
+        let number = config.rustc_number();
         let series = number.rsplit_once('.').map_or(number, |(series, _)| series);
-        let mut found = Vec::new();
+        let mut candidates = process::find_all("rustc");
         // Ubuntu's packages of one series are beside the default one.
-        let of_series = format!("rustc-{series}");
-        let candidates = process::find_all("rustc").into_iter();
-        for rustc in candidates.chain(process::find_all(&of_series)) {
-            match process::capture(&rustc, &["--version"]) {
-                Ok(version) if version.trim() == expected => return Some(rustc),
-                Ok(version) => found.push(format!("{} is {}", rustc.display(), version.trim())),
-                Err(error) => found.push(format!("{error:#}")),
+        candidates.extend(process::find_all(&format!("rustc-{series}")));
+        match rustc_of(config.rustc(), candidates) {
+            Ok(rustc) => Some(rustc),
+            Err(what) => {
+                self.lack(what, &Need::Rustc(number.to_owned()));
+                None
             }
         }
-        let found = if found.is_empty() {
-            "no rustc was found".to_owned()
-        } else {
-            found.join(", ")
-        };
-        self.lack(
-            format!("the kernel was built with {expected:?}; {found}"),
-            &Need::Rustc(number.to_owned()),
-        );
-        None
     }
 
     fn cc(&mut self, config: &Config) -> Option<PathBuf> {
@@ -200,7 +188,7 @@ impl Search<'_> {
                 self.lack(format!("{header} was not found"), &Need::Library(library));
             }
         }
-        let number = rustc_number(&kernel.config);
+        let number = kernel.config.rustc_number();
         let sysroot = rustc
             .and_then(|rustc| process::capture(rustc, &["--print", "sysroot"]).ok())
             .unwrap_or("/usr".to_owned());
@@ -231,12 +219,23 @@ impl Search<'_> {
     }
 }
 
-/// 1.85.1 of "rustc 1.85.1 (...)".
-fn rustc_number(config: &Config) -> &str {
-    config
-        .get("CONFIG_RUSTC_VERSION_TEXT")
-        .and_then(|text| text.split_whitespace().nth(1))
-        .unwrap_or_default()
+/// The compiler of the kernel among these, or what they are instead.
+fn rustc_of(expected: &str, candidates: Vec<PathBuf>) -> Result<PathBuf, String> {
+    let mut found = Vec::new();
+    for rustc in candidates {
+        match process::capture(&rustc, &["--version"]) {
+            Ok(version) if version.trim() == expected => return Ok(rustc),
+            Ok(version) => found.push(format!("{} is {}", rustc.display(), version.trim())),
+            Err(error) => found.push(format!("{error:#}")),
+        }
+    }
+    if found.is_empty() {
+        found.push("no rustc was found".to_owned());
+    }
+    Err(format!(
+        "the kernel was built with {expected:?}; {}",
+        found.join(", ")
+    ))
 }
 
 /// The numbers of "dkms-3.2.2".
@@ -262,6 +261,37 @@ fn package_version(package: &str) -> Option<String> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn only_the_very_compiler_of_the_kernel_serves() {
+        let at = tempfile::tempdir().unwrap();
+        let compiler = |name: &str, says: &str| {
+            let path = at.path().join(name);
+            fs::write(&path, format!("#!/bin/sh\necho '{says}'\n")).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            path
+        };
+        const OURS: &str = "rustc 1.97.1 (8bab26f4f 2026-07-14)";
+        let other = compiler("other", "rustc 1.85.1 (4eb161250 2025-03-15)");
+        let own = compiler("own", OURS);
+
+        let candidates = vec![other.clone(), own.clone()];
+        assert_eq!(rustc_of(OURS, candidates), Ok(own));
+        let missing = rustc_of(OURS, vec![other.clone()]).unwrap_err();
+        let need = Need::Rustc("1.97.1".to_owned());
+        assert_eq!(
+            Missing::new(missing, &need, Some(Manager::Apt)).to_string(),
+            format!(
+                "the kernel was built with {OURS:?}; {} is rustc 1.85.1 (4eb161250 2025-03-15): \
+                 install the package rustc (in version 1.97.1; another does not serve)",
+                other.display()
+            )
+        );
+        let none = rustc_of(OURS, Vec::new()).unwrap_err();
+        assert!(none.ends_with("no rustc was found"), "{none}");
+    }
 
     #[test]
     fn versions_of_dkms_are_compared_by_number() {

@@ -410,6 +410,14 @@ fn everything_that_is_missing_is_named() {
     let tree = able();
     tree.write(&format!("{build}/.config"), "CONFIG_KPROBES=y");
     assert!(obstacle(&tree).contains("without CONFIG_RUST"));
+
+    let tree = able();
+    let config = std::fs::read_to_string(tree.path(&format!("{build}/.config"))).unwrap();
+    tree.write(
+        &format!("{build}/.config"),
+        &format!("{config}CONFIG_RUSTC_VERSION_TEXT=\"rustc 1.78.0 (9b00956e5 2024-04-29)\""),
+    );
+    assert!(obstacle(&tree).contains("was built with rustc 1.78.0, older than 1.85"));
 }
 
 #[test]

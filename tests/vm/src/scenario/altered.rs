@@ -8,6 +8,7 @@ use super::support::{
     expect_healthy_kernel, expect_registers, expect_status, new_kernel_log, OPTIONS, RELOAD,
 };
 use super::tampered::expect_stood_down;
+use crate::page_tables::{decides_mtype, MAP_MTYPE};
 use crate::report::Retry;
 use crate::vm::Vm;
 use anyhow::{ensure, Result};
@@ -16,7 +17,7 @@ use anyhow::{ensure, Result};
 const OTHER_BTF: &str = "this amdgpu's BTF is not the one rmcp was built for";
 
 /// The altered copies, and what rmcp says of each.
-const COPIES: [(&str, &str); 6] = [
+const COPIES: [(&str, &str); 5] = [
     ("stripped", "this amdgpu has no BTF that can be read"),
     ("argument", OTHER_BTF),
     ("renamed", OTHER_BTF),
@@ -28,22 +29,20 @@ const COPIES: [(&str, &str); 6] = [
         "gmc_v10_0_sw_fini",
         "this amdgpu has no function gmc_v10_0_sw_fini to place a kprobe on",
     ),
-    (
-        "gmc_v10_0_get_vm_pte",
-        "this amdgpu has no function gmc_v10_0_get_vm_pte to place a kprobe on",
-    ),
 ];
 
 pub(super) fn is_refused_by_name(vm: &mut Vm) -> Result<()> {
-    expect_refusal_at_build(vm)?;
+    vm.guest.check("modprobe amdgpu")?;
+    let decides = decides_mtype(vm)?;
+    expect_refusal_at_build(vm, decides)?;
     // What the kernel's own amdgpu needs stays loaded: its copies need it as well.
-    vm.guest
-        .check("modprobe amdgpu && rmmod amdgpu && rmmod rmcp")?;
+    vm.guest.check("rmmod amdgpu && rmmod rmcp")?;
     vm.guest
         .check("/usr/local/lib/rmcp-tests/replace good && modprobe rmcp")?;
     let mut seen = 0;
     new_kernel_log(vm, &mut seen)?;
-    for (copy, reason) in COPIES {
+    let no_function = format!("this amdgpu has no function {decides} to place a kprobe on");
+    for (copy, reason) in COPIES.into_iter().chain([(decides, &*no_function)]) {
         // modprobe would give it the options that the kernel was started with.
         vm.guest
             .check(&format!("insmod {} {OPTIONS}", file(copy)))?;
@@ -64,11 +63,17 @@ pub(super) fn is_refused_by_name(vm: &mut Vm) -> Result<()> {
 }
 
 /// `rmcp-kctl layout` and `install` name what they can see in the file.
-fn expect_refusal_at_build(vm: &mut Vm) -> Result<()> {
-    const PROTOTYPE: &str = "gmc_v10_0_get_vm_pte is void (struct amdgpu_device *adev, \
-        struct amdgpu_vm *vm, struct amdgpu_bo *bo, uint32_t vm_flags, uint64_t *flags, \
-        uint64_t *flags), expected void (struct amdgpu_device *adev, struct amdgpu_vm *vm, \
-        struct amdgpu_bo *bo, uint32_t vm_flags, uint64_t *flags)";
+fn expect_refusal_at_build(vm: &mut Vm, decides: &str) -> Result<()> {
+    let (before, last) = if decides == MAP_MTYPE {
+        ("uint64_t (struct amdgpu_device *adev", "uint32_t flags")
+    } else {
+        (
+            "void (struct amdgpu_device *adev, struct amdgpu_vm *vm, struct amdgpu_bo *bo, \
+             uint32_t vm_flags",
+            "uint64_t *flags",
+        )
+    };
+    let prototype = format!("{decides} is {before}, {last}, {last}), expected {before}, {last})");
     for (command, expected) in [
         (
             format!("rmcp-kctl layout --amdgpu {}", file("stripped")),
@@ -80,7 +85,7 @@ fn expect_refusal_at_build(vm: &mut Vm) -> Result<()> {
         ),
         (
             format!("rmcp-kctl layout --amdgpu {}", file("argument")),
-            PROTOTYPE,
+            &prototype,
         ),
         (
             format!(
@@ -89,7 +94,7 @@ fn expect_refusal_at_build(vm: &mut Vm) -> Result<()> {
                  rmcp-kctl install --dry-run'",
                 file("argument")
             ),
-            PROTOTYPE,
+            &prototype,
         ),
     ] {
         let output = vm.guest.run(&command)?;

@@ -27,7 +27,10 @@ const DKMS: Check = Check {
 };
 
 /// What to do where the running kernel cannot have the module.
-pub(super) const ANOTHER_KERNEL: &str = "boot a kernel of 7.2 or later with CONFIG_RUST=y";
+pub(super) fn another_kernel() -> String {
+    let (major, minor) = dkms::OLDEST_KERNEL;
+    format!("boot a kernel of {major}.{minor} or later with CONFIG_RUST=y")
+}
 
 pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
     if patient.kernels.is_empty() {
@@ -57,7 +60,7 @@ fn one(patient: &Patient, release: &str) -> Vec<Finding> {
         Err(obstacle @ Obstacle::KernelCannot(_)) => {
             let found = format!("{name} cannot have rmcp: {obstacle}");
             return vec![if running && needed {
-                KERNEL.error(found).mend(ANOTHER_KERNEL)
+                KERNEL.error(found).mend(another_kernel())
             } else {
                 KERNEL.note(found)
             }];

@@ -3,7 +3,7 @@
 //! The loaded module.
 
 use super::finding::{Check, Finding};
-use super::kernels::ANOTHER_KERNEL;
+use super::kernels::another_kernel;
 use super::Patient;
 use crate::commands::not_loaded::NotLoaded;
 use crate::policy::State;
@@ -74,7 +74,7 @@ fn not_loaded(patient: &Patient) -> Finding {
             .error(format!(
                 "rmcp is not loaded: the running kernel cannot have it: {why}"
             ))
-            .mend(ANOTHER_KERNEL),
+            .mend(another_kernel()),
         NotLoaded::NotInstalled => MODULE
             .error("rmcp is not loaded, nor installed for the running kernel")
             .mend("rmcp-kctl install")
