@@ -6,6 +6,7 @@
 //! C header: `include/linux/fs.h`. Not `kernel_read_file`: that is for what the kernel loads, and
 //! security modules warn about a reader that names no such purpose.
 
+use crate::c_string::as_char_ptr;
 use core::ffi::CStr;
 use core::ptr;
 use kernel::{bindings, error::from_err_ptr, prelude::*};
@@ -20,7 +21,7 @@ pub(crate) fn read(path: &'static CStr, limit: usize) -> Result<VVec<u8>> {
     let bytes = VVec::<u8>::with_capacity(room, GFP_KERNEL)?;
     // SAFETY: The path is a C string.
     let file = from_err_ptr(unsafe {
-        bindings::filp_open(path.as_ptr().cast(), bindings::O_RDONLY as i32, 0)
+        bindings::filp_open(as_char_ptr(path), bindings::O_RDONLY as i32, 0)
     })?;
     // In its parts, because the kernel crate has had more than one name for setting a length.
     let (start, mut filled, capacity) = bytes.into_raw_parts();

@@ -6,6 +6,7 @@
 //! C header: `include/linux/kprobes.h`.
 
 use crate::bindings_generated as c;
+use crate::c_string::as_char_ptr;
 use core::ffi::CStr;
 use core::marker::PhantomData;
 use kernel::{bindings, error::to_result, ffi::c_int, prelude::*, types::Opaque};
@@ -71,7 +72,7 @@ impl<E: Entry> Kprobe<E> {
     /// place cannot be probed or the probe did not arm, ENOMEM.
     pub(crate) fn register() -> Result<Self> {
         let probe = c::kprobe {
-            symbol_name: E::SYMBOL.as_ptr().cast(),
+            symbol_name: as_char_ptr(E::SYMBOL),
             pre_handler: Some(pre_handler::<E>),
             ..Default::default()
         };

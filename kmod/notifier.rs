@@ -5,6 +5,7 @@
 //!
 //! C headers: `include/linux/module.h`, `include/linux/device/bus.h`.
 
+use crate::c_string::from_char_ptr;
 use crate::pci::{pci_bus_type, PciDevice};
 use core::ffi::CStr;
 use core::marker::PhantomData;
@@ -84,7 +85,7 @@ unsafe extern "C" fn module_event<E: ModuleEvents>(
     let module = data.cast::<bindings::module>();
     // SAFETY: The chain passes the module, which exists during the call; its name is a
     // NUL-terminated array that does not change.
-    let name = unsafe { CStr::from_ptr((&raw const (*module).name).cast()) };
+    let name = unsafe { from_char_ptr((&raw const (*module).name).cast()) };
     let event = event as bindings::module_state;
     if event == bindings::module_state_MODULE_STATE_COMING {
         // SAFETY: As above; while a module is coming, nobody changes these two.

@@ -6,8 +6,8 @@
 //!
 //! C header: `include/linux/moduleparam.h`.
 
+use crate::c_string::from_char_ptr;
 use crate::policy::{self, MtypeCc, Param};
-use core::ffi::CStr;
 use core::sync::atomic::{AtomicI32, Ordering::Relaxed};
 use kernel::{
     bindings,
@@ -66,9 +66,7 @@ unsafe extern "C" fn set(word: *const c_char, param: *const bindings::kernel_par
         ""
     } else {
         // SAFETY: Not null, so a NUL-terminated string by the contract.
-        unsafe { CStr::from_ptr(word.cast()) }
-            .to_str()
-            .unwrap_or("")
+        unsafe { from_char_ptr(word) }.to_str().unwrap_or("")
     };
     match target.param.parse(word) {
         Some(value) => {

@@ -6,6 +6,7 @@
 //! C headers: `include/linux/pci.h`, `include/linux/device.h`.
 
 pub(crate) use crate::bindings_generated::pci_bus_type;
+use crate::c_string::{as_char_ptr, from_char_ptr};
 use core::ffi::CStr;
 use core::marker::PhantomData;
 use core::mem::offset_of;
@@ -78,7 +79,7 @@ impl<'a> PciDevice<'a> {
             if name.is_null() {
                 return "?";
             }
-            CStr::from_ptr(name.cast()).to_str().unwrap_or("?")
+            from_char_ptr(name).to_str().unwrap_or("?")
         }
     }
 }
@@ -86,7 +87,7 @@ impl<'a> PciDevice<'a> {
 /// The PCI driver of this name, for comparison only.
 fn find_driver(name: &'static CStr) -> Option<*mut bindings::device_driver> {
     // SAFETY: The name is a C string and the bus type static.
-    let driver = unsafe { bindings::driver_find(name.as_ptr().cast(), &raw const pci_bus_type) };
+    let driver = unsafe { bindings::driver_find(as_char_ptr(name), &raw const pci_bus_type) };
     (!driver.is_null()).then_some(driver)
 }
 

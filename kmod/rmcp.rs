@@ -12,6 +12,7 @@
 mod adev;
 mod bindings_generated;
 mod btf_file;
+mod c_string;
 mod guard;
 mod kprobe;
 mod layout_generated;

@@ -5,6 +5,8 @@
 //!
 //! C header: `include/linux/sysfs.h`.
 
+use crate::bindings_generated::rmcp_kobj_attribute_show;
+use crate::c_string::as_char_ptr;
 use crate::guard;
 use crate::pci::PciDevice;
 use core::ffi::CStr;
@@ -68,9 +70,15 @@ impl File {
     const fn new(name: &'static CStr, show: Show) -> Self {
         // SAFETY: All zeroes is a valid `struct kobj_attribute`: null pointers and numbers.
         let mut file: bindings::kobj_attribute = unsafe { core::mem::zeroed() };
-        file.attr.name = name.as_ptr().cast();
+        file.attr.name = as_char_ptr(name);
         file.attr.mode = 0o444;
-        file.show = Some(show);
+        // SAFETY: The offset is that of the member, a pointer to such a function.
+        unsafe {
+            (&raw mut file)
+                .byte_add(rmcp_kobj_attribute_show)
+                .cast::<Option<Show>>()
+                .write(Some(show));
+        }
         Self(file)
     }
 }
@@ -93,7 +101,7 @@ impl Directory {
         files: &'static [File],
     ) -> Result<Self> {
         // SAFETY: By the contract of this function; the name is a C string.
-        let kobject = unsafe { bindings::kobject_create_and_add(name.as_ptr().cast(), parent) };
+        let kobject = unsafe { bindings::kobject_create_and_add(as_char_ptr(name), parent) };
         let directory = Self(NonNull::new(kobject).ok_or(ENOMEM)?);
         for file in files {
             // SAFETY: The directory was just made, the file is static.
