@@ -145,7 +145,7 @@ macro_rules! parameter {
             static C_NAME: [u8; modinfo_len(NAME)] = modinfo(NAME);
 
             #[link_section = "__param"]
-            #[used]
+            #[used(compiler)]
             static KERNEL_PARAM: Shared<bindings::kernel_param> = Shared(bindings::kernel_param {
                 name: C_NAME.as_ptr().cast(),
                 mod_: (&raw const bindings::__this_module).cast_mut(),
@@ -160,12 +160,12 @@ macro_rules! parameter {
 
             const PARM: [&str; 4] = ["parm=", $param.name, ":", $param.help];
             #[link_section = ".modinfo"]
-            #[used]
+            #[used(compiler)]
             static MODINFO_PARM: [u8; modinfo_len(PARM)] = modinfo(PARM);
 
             const TYPE: [&str; 4] = ["parmtype=", $param.name, ":", $kind];
             #[link_section = ".modinfo"]
-            #[used]
+            #[used(compiler)]
             static MODINFO_TYPE: [u8; modinfo_len(TYPE)] = modinfo(TYPE);
         };
     };

@@ -40,12 +40,12 @@ module! {
 
 /// `/sys/module/rmcp/version`.
 #[link_section = ".modinfo"]
-#[used]
+#[used(compiler)]
 static MODINFO_VERSION: [u8; 12] = *b"version=1.0\0";
 
 /// Here, because `module!` has another word for it in each of two generations of the kernel crate.
 #[link_section = ".modinfo"]
-#[used]
+#[used(compiler)]
 static MODINFO_AUTHOR: [u8; 24] = *b"author=The rmcp authors\0";
 
 /// What is taken back when the module goes; the fields drop in this order.

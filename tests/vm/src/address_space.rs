@@ -3,7 +3,7 @@
 //! The GPU virtual memory of a process in a guest: what the GPU knows it by, and where its page
 //! tables begin.
 
-use crate::guest::Guest;
+use crate::vm::Vm;
 use anyhow::{bail, Context, Result};
 
 /// The GPU virtual memory behind one opening of a render node.
@@ -13,14 +13,15 @@ pub struct AddressSpace {
     pub client: u64,
     /// The process address space ID, by which the GPU knows it.
     pub pasid: u32,
-    /// What its CONTEXTn_PAGE_TABLE_BASE_ADDR must be, as amdgpu prints it in debugfs.
+    /// What its CONTEXTn_PAGE_TABLE_BASE_ADDR must be, as amdgpu prints it in debugfs. One that does
+    /// not, as on Linux 6.12, has shown it to the GPU with the process's last job.
     pub root: u64,
 }
 
 impl AddressSpace {
-    /// That of a process with one GPU.
-    pub fn of_process(guest: &mut Guest, pid: u32) -> Result<Self> {
-        let fdinfo = guest.check(&format!(
+    /// That of a process on the GPU of this index, the only one that it has.
+    pub fn of_process(vm: &mut Vm, gpu: usize, pid: u32) -> Result<Self> {
+        let fdinfo = vm.guest.check(&format!(
             "grep -hE '^(drm-client-id|pasid):' /proc/{pid}/fdinfo/*"
         ))?;
         let (client, pasid) = match clients(&fdinfo)?[..] {
@@ -28,8 +29,15 @@ impl AddressSpace {
             ref others => bail!("process {pid} has the DRM clients {others:?}, expected was one"),
         };
         let file = format!("/sys/kernel/debug/dri/client-{client}/vm_pagetable_info");
-        let info = guest.check(&format!("cat {file}"))?;
-        let root = pd_address(&info).with_context(|| format!("{file} says {info:?}"))?;
+        let info = vm.guest.run(&format!("cat {file}"))?;
+        let root = if info.status == 0 {
+            pd_address(&info.stdout).with_context(|| format!("{file} says {info:?}"))?
+        } else {
+            let jobs = vm.gpus()[gpu].jobs();
+            let last = jobs.iter().rfind(|job| job.pasid == pasid);
+            last.with_context(|| format!("there is no {file}, and no job of {pasid:#x} was run"))?
+                .root
+        };
         Ok(Self {
             client,
             pasid,

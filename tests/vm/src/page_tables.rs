@@ -83,7 +83,7 @@ fn while_mapped<T>(
         "{PROGRAM} /dev/dri/$(cd {nodes} && echo renderD*)"
     ))?;
     let (mappings, pid) = parse(&output)?;
-    let found = AddressSpace::of_process(&mut vm.guest, pid)
+    let found = AddressSpace::of_process(vm, gpu, pid)
         .and_then(|space| look(&vm.gpus()[gpu], &mappings, &space));
     vm.guest.check(&format!(
         "kill {pid} && while test -e /proc/{pid}; do sleep 0.1; done"

@@ -237,6 +237,12 @@ impl PageTables {
     /// When they cannot be read, with the reason.
     pub fn of_client(root: &Root, client: u64) -> Result<Self> {
         let name = format!("dri/client-{client}/vm_pagetable_info");
+        if !root.list(DEBUGFS).is_empty() && !root.exists(format!("{DEBUGFS}/{name}")) {
+            bail!(
+                "amdgpu does not show in {DEBUGFS}/{name} where page tables begin, which it does on \
+                 Linux 6.18 and not on 6.12"
+            );
+        }
         let info = text(root, &name)?;
         Self::parse(&info).with_context(|| format!("{DEBUGFS}/{name} holds {info:?}"))
     }
@@ -274,6 +280,16 @@ mod tests {
         assert_eq!(PageTables::parse("pd_address: 0xf5ff001\n"), None);
         assert_eq!(PageTables::parse(&info.replace("0x3", "three")), None);
         assert_eq!(PageTables::parse(&info.replace("0x3", "0x100000003")), None);
+    }
+
+    #[test]
+    fn an_amdgpu_that_shows_no_page_tables_is_named() {
+        let at = tempfile::tempdir().unwrap();
+        let root = Root::new(at.path());
+        let why = || format!("{:#}", PageTables::of_client(&root, 7).unwrap_err());
+        assert!(why().contains("debugfs is not mounted"), "{}", why());
+        fs::create_dir_all(root.path(format!("{DEBUGFS}/dri/0"))).unwrap();
+        assert!(why().contains("does not show"), "{}", why());
     }
 
     proptest! {

@@ -166,7 +166,7 @@ fn memory_is_mapped_as_ever(vm: &mut Vm) -> Result<()> {
     let allocations = printed
         .strip_suffix("ready\n")
         .with_context(|| format!("the process ended early: {printed}"))?;
-    let space = AddressSpace::of_process(&mut vm.guest, pid)?;
+    let space = AddressSpace::of_process(vm, 0, pid)?;
     let found = allocations
         .lines()
         .map(|line| mapping(vm, &space, line).with_context(|| format!("memory {line:?}")))
