@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Builds ROCr with its patches, and with the thunk and its patches in it: a library to try them with on
 # an emulated GPU, which runs no shader, and not one to use. Takes a minute of a processor for each
-# version; the result is kept in the cache. Prints its path, or "VERSION: skipped: WHY".
+# version; the result is kept in the cache. Prints "VERSION is PATH", or "VERSION: skipped: WHY".
 # Usage: build.sh [VERSION...]
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -51,5 +51,5 @@ for version; do
         mv "$making/libhsa-runtime64.so.1" "$library"
         as_root rm -rf "$making"
     fi
-    echo "$library"
+    echo "$version is $library"
 done

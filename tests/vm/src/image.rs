@@ -14,6 +14,7 @@ use nix::fcntl::{Flock, FlockArg};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::SystemTime;
 
 /// Room for the root filesystem and what a guest writes; the image file is sparse.
@@ -32,6 +33,8 @@ pub enum Variant {
     Tests,
     /// And amdgpu with the patches of `patches/linux/`, which modprobe takes for the kernel's own.
     Patched,
+    /// And the ROCm runtime with the patches of `patches/rocr/`, beside Debian's own.
+    Rocr,
     /// rmcp installed on a machine that loads amdgpu from its initramfs.
     Initramfs,
     /// The same with dracut in place of initramfs-tools.
@@ -55,6 +58,7 @@ impl Variant {
             Self::Rmcp => "rmcp",
             Self::Tests => "tests",
             Self::Patched => "patched",
+            Self::Rocr => "rocr",
             Self::Initramfs => "initramfs",
             Self::Dracut => "dracut",
             Self::Deb => "deb",
@@ -72,7 +76,7 @@ impl Variant {
                 Some(Self::Stock)
             }
             Self::Tests | Self::Lint => Some(Self::Rmcp),
-            Self::Patched => Some(Self::Tests),
+            Self::Patched | Self::Rocr => Some(Self::Tests),
             Self::Upgrade | Self::Unserved => Some(Self::Initramfs),
         }
     }
@@ -83,6 +87,7 @@ impl Variant {
             Self::Rmcp => "installing rmcp in the guest through DKMS (about 2 minutes)",
             Self::Tests => "building what only the tests use (about a minute)",
             Self::Patched => "putting the patched amdgpu in the place of the kernel's",
+            Self::Rocr => "putting the patched ROCr beside Debian's own",
             Self::Initramfs => "installing rmcp where amdgpu is in the initramfs",
             Self::Dracut => "installing rmcp where dracut makes the initramfs (about 5 minutes)",
             Self::Deb => "making a guest with Debian packages to install (about a minute)",
@@ -121,6 +126,25 @@ impl Variant {
             Self::Patched => {
                 let module = checkout.made_by("patches/linux/module.sh", &[])?;
                 copy(&module, &to.join("amdgpu.ko.zst"))?;
+            }
+            Self::Rocr => {
+                let script = checkout.path("patches/rocm/build.sh");
+                let output = Command::new(&script)
+                    .stderr(Stdio::inherit())
+                    .output()
+                    .with_context(|| format!("cannot run {}", script.display()))?;
+                ensure!(output.status.success(), "no patched ROCr: see above");
+                let printed = String::from_utf8(output.stdout)?;
+                for line in printed.lines() {
+                    match line.split_once(" is ") {
+                        Some((version, library)) => {
+                            let library = Path::new(library);
+                            copy(library, &to.join(version).join("libhsa-runtime64.so.1"))?;
+                        }
+                        None => say(format_args!("ROCr {line}")),
+                    }
+                }
+                ensure!(printed.contains(" is "), "no ROCr could be built");
             }
             Self::Initramfs | Self::Dracut => {
                 Self::Rmcp.inputs(checkout, kctl, to)?;

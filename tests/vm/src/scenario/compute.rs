@@ -28,7 +28,7 @@ const MTYPES: [&str; 4] = ["NC", "WC", "CC", "UC"];
 
 /// Every kind of memory that the runtime gives out: its type, and where it is. What is coherent by
 /// contract is UC, everything else NC.
-const MEMORY: [&str; 8] = [
+pub(super) const MEMORY: [&str; 8] = [
     "cpu-fine UC system",
     "cpu-kernarg UC system",
     "cpu-coarse NC system",
@@ -84,7 +84,8 @@ fn everything_works(vm: &mut Vm) -> Result<String> {
     let mut seen = 0;
     new_kernel_log(vm, &mut seen)?;
     let target = rocminfo_shows_it(vm)?;
-    memory_is_mapped_as_ever(vm)?;
+    let found = memory(vm, "")?;
+    ensure!(found == MEMORY, "memory is mapped as {found:#?}");
     a_queue_works(vm)?;
     let log = new_kernel_log(vm, &mut seen)?;
     ensure!(
@@ -142,20 +143,20 @@ fn rocminfo_shows_it(vm: &mut Vm) -> Result<String> {
 }
 
 /// What `rocminfo` prints for a name, in order.
-fn fields<'a>(agent: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
+pub(super) fn fields<'a>(agent: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
     agent
         .lines()
         .filter_map(move |line| line.trim().strip_prefix(name)?.strip_prefix(':'))
         .map(str::trim)
 }
 
-/// A process gets memory of every kind and has the GPU copy to it and back; the page tables that the
-/// GPU walks say how it is mapped.
-fn memory_is_mapped_as_ever(vm: &mut Vm) -> Result<()> {
+/// A process, with these variables set, gets memory of every kind and has the GPU copy to it and back;
+/// the page tables that the GPU walks say how it is mapped.
+pub(super) fn memory(vm: &mut Vm, variables: &str) -> Result<Vec<String>> {
     let file = "/run/hsa_probe";
     let probe = vm
         .guest
-        .start(&format!("exec {PROBE} memory >{file} 2>&1"))?;
+        .start(&format!("exec env {variables} {PROBE} memory >{file} 2>&1"))?;
     let pid = probe.pid;
     vm.guest.wait_for(
         PATIENCE,
@@ -171,11 +172,10 @@ fn memory_is_mapped_as_ever(vm: &mut Vm) -> Result<()> {
         .lines()
         .map(|line| mapping(vm, &space, line).with_context(|| format!("memory {line:?}")))
         .collect::<Result<Vec<_>>>()?;
-    ensure!(found == MEMORY, "memory is mapped as {found:#?}");
 
     vm.guest.check(&format!("kill {pid}"))?;
     vm.guest.finish(PATIENCE, &probe)?;
-    Ok(())
+    Ok(found)
 }
 
 /// `KIND ADDRESS SIZE` becomes the kind with how every page of it is mapped.

@@ -29,6 +29,7 @@ mod rebind;
 mod reboot;
 mod reload;
 mod reset;
+mod rocr;
 mod run;
 mod runtime_pm;
 mod support;
@@ -155,6 +156,10 @@ const ALL: &[Scenario] = &[
         ..long("long-faults-vangogh", faults::of_every_client)
     },
     long("long-params", params::folklore),
+    Scenario {
+        variant: Variant::Rocr,
+        ..long("long-rocr", rocr::refuses_what_does_harm)
+    },
     scenario("order", On::Any, None, order::amdgpu_first),
     scenario("reload", On::Any, None, reload::twenty_times),
     scenario("modes", On::Any, None, modes::change_what_is_done),
