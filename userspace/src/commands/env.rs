@@ -62,13 +62,7 @@ fn print(root: &Root, terminal: &Terminal, args: &cli::Env, profiles: &Profiles)
         (false, _) => Exit::Warnings,
         _ => Exit::Success,
     };
-    let reader = match args.format {
-        _ if terminal.json() => None,
-        Format::Json => None,
-        Format::Sh => Some(Reader::Sh),
-        Format::Fish => Some(Reader::Fish),
-        Format::Systemd => Some(Reader::Systemd),
-    };
+    let reader = reader(terminal, args.format);
     let comments = terminal.verbose() || args.output.is_some();
     let text = match reader {
         Some(reader) if comments => header(&gpus, args) + &reader.render(&job, true),
@@ -96,6 +90,17 @@ fn print(root: &Root, terminal: &Terminal, args: &cli::Env, profiles: &Profiles)
         terminal.progress(&format!("rmcp-kctl: {}", printable(warning)));
     }
     Ok(exit)
+}
+
+/// Who reads what is printed; `None` for a script that takes JSON.
+pub(super) fn reader(terminal: &Terminal, format: Format) -> Option<Reader> {
+    match format {
+        _ if terminal.json() => None,
+        Format::Json => None,
+        Format::Sh => Some(Reader::Sh),
+        Format::Fish => Some(Reader::Fish),
+        Format::Systemd => Some(Reader::Systemd),
+    }
 }
 
 /// What a file says of itself.

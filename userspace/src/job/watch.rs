@@ -333,6 +333,15 @@ mod tests {
         format!("3,1,5,-;amdgpu 0000:03:00.0:  Process python3 pid {pid} thread python3 pid {pid}")
     }
 
+    fn process(pid: u32, parent: u32, group: u32) -> Process {
+        Process {
+            pid,
+            parent,
+            group,
+            resident: 0,
+        }
+    }
+
     #[test]
     fn a_fault_is_the_jobs_by_its_process() {
         let mut seen = seen();
@@ -347,12 +356,6 @@ mod tests {
     #[test]
     fn children_of_members_are_members_in_whatever_order() {
         let mut seen = seen();
-        let process = |pid, parent, group| Process {
-            pid,
-            parent,
-            group,
-            resident: 0,
-        };
         seen.learn(&[
             process(9, 8, 9),
             process(8, 7, 8),
@@ -365,34 +368,22 @@ mod tests {
     #[test]
     fn who_ended_is_a_member_until_another_has_the_number() {
         let mut seen = seen();
-        let process = |pid, parent| Process {
-            pid,
-            parent,
-            group: pid,
-            resident: 0,
-        };
-        seen.learn(&[process(7, 1 << 30)]);
+        seen.learn(&[process(7, 1 << 30, 7)]);
         seen.learn(&[]);
         assert!(seen.members.contains(&7));
-        seen.learn(&[process(7, 1)]);
+        seen.learn(&[process(7, 1, 7)]);
         assert!(!seen.members.contains(&7));
     }
 
     #[test]
     fn who_was_another_is_still_when_gone() {
         let mut seen = seen();
-        let process = |pid, parent| Process {
-            pid,
-            parent,
-            group: pid,
-            resident: 0,
-        };
         let gone = (1 << 30) - 1;
-        seen.learn(&[process(gone, 1)]);
+        seen.learn(&[process(gone, 1, gone)]);
         seen.learn(&[]);
         seen.take_kernel(task(gone).as_bytes());
         assert_eq!((seen.faults.len(), seen.unknown.len()), (0, 0));
-        seen.learn(&[process(gone, 1 << 30)]);
+        seen.learn(&[process(gone, 1 << 30, gone)]);
         seen.take_kernel(task(gone).as_bytes());
         assert_eq!((seen.faults.len(), seen.unknown.len()), (1, 0));
     }

@@ -3,11 +3,11 @@
 //! `rocm env`: what a shell needs in order to use a runtime that was built.
 
 use super::Exit;
-use crate::cli::{self, Format};
+use crate::cli;
+use crate::commands::env::reader;
 use crate::report::Terminal;
 use crate::root::Root;
 use crate::steps::write_output;
-use crate::variables::render::Reader;
 use anyhow::{bail, Result};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -53,13 +53,7 @@ pub(super) fn run(root: &Root, terminal: &Terminal, args: &cli::RocmEnv) -> Resu
     if prepend.is_empty() {
         bail!("nothing is installed at {prefix}: 'rmcp-kctl rocm build SRC --prefix {prefix}' installs a runtime there");
     }
-    let reader = match args.format {
-        _ if terminal.json() => None,
-        Format::Json => None,
-        Format::Sh => Some(Reader::Sh),
-        Format::Fish => Some(Reader::Fish),
-        Format::Systemd => Some(Reader::Systemd),
-    };
+    let reader = reader(terminal, args.format);
     let text = match reader {
         Some(reader) => {
             let lines = prepend
