@@ -6,7 +6,7 @@
 use super::files::{self, Content};
 use super::fit::Change;
 use super::{Component, Patch};
-use crate::steps::{beside, remove, write_atomically};
+use crate::steps::{beside, make_owned, remove, write_owned, Owner};
 use anyhow::{anyhow, bail, Context, Result};
 use rustix::fs::{flock, FlockOperation};
 use serde::{Deserialize, Serialize};
@@ -128,7 +128,7 @@ impl<'a> Locked<'a> {
         };
         let done = self.keep(changes, &record).and_then(|()| {
             for change in changes {
-                self.put(&change.path, change.after.as_ref())?;
+                self.put(&change.path, change.after.as_ref(), None)?;
             }
             record.state = State::Applied;
             self.write(&record)
@@ -174,7 +174,8 @@ impl<'a> Locked<'a> {
         remove(&self.top.join(DIRECTORY))?;
         for (i, change) in changes.iter().enumerate() {
             if let Some(before) = &change.before {
-                write_atomically(&self.copy(i), &before.bytes, 0o644)?;
+                let original = located(self.top, &change.path)?;
+                write_like(&original, &self.copy(i), &before.bytes, 0o644)?;
             }
         }
         self.write(record)
@@ -199,7 +200,7 @@ impl<'a> Locked<'a> {
                     Some(Content { bytes, mode })
                 }
             };
-            self.put(&file.path, before.as_ref())?;
+            self.put(&file.path, before.as_ref(), Some(&self.copy(i)))?;
         }
         for directory in record.directories.iter().rev() {
             let directory = located(self.top, directory)?;
@@ -209,18 +210,20 @@ impl<'a> Locked<'a> {
         remove(&self.top.join(DIRECTORY))
     }
 
-    fn put(&self, path: &str, content: Option<&Content>) -> Result<()> {
+    /// A file stays whose it is, or was when this copy of it was made.
+    fn put(&self, path: &str, content: Option<&Content>, copy: Option<&Path>) -> Result<()> {
         let at = located(self.top, path)?;
         remove(&beside(&at)?)?;
         match content {
-            Some(Content { bytes, mode }) => write_atomically(&at, bytes, *mode),
+            Some(Content { bytes, mode }) => write_like(copy.unwrap_or(&at), &at, bytes, *mode),
             None => remove(&at),
         }
     }
 
     fn write(&self, record: &Record) -> Result<()> {
         let text = serde_json::to_string_pretty(record)? + "\n";
-        write_atomically(&self.top.join(DIRECTORY).join(FILE), text.as_bytes(), 0o644)
+        let at = self.top.join(DIRECTORY).join(FILE);
+        write_like(&at, &at, text.as_bytes(), 0o644)
     }
 
     fn copy(&self, i: usize) -> PathBuf {
@@ -311,6 +314,14 @@ impl Changed {
             after: change.after.as_ref().map(Hashed::of),
         }
     }
+}
+
+/// Writes a file that is whose another is, or whose its directory is where there is no other.
+fn write_like(other: &Path, at: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    let directory = at.parent().unwrap_or(Path::new("/"));
+    make_owned(directory).with_context(|| format!("cannot make {}", directory.display()))?;
+    let owner = Owner::of(other).or_else(|_| Owner::of(directory))?;
+    write_owned(at, bytes, mode, Some(owner))
 }
 
 fn located(top: &Path, path: &str) -> Result<PathBuf> {

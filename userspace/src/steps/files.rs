@@ -4,14 +4,36 @@
 
 use anyhow::{Context, Result};
 use std::fs;
-use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{chown, fchown, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// What the name of a file ends with while it is being written.
 pub const NEW: &str = ".rmcp-new";
 /// What the name of a directory ends with while another takes its place.
 pub const OLD: &str = ".rmcp-old";
+
+/// Whose a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner {
+    user: u32,
+    group: u32,
+}
+
+impl Owner {
+    /// Whose this one is.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there or cannot be looked at.
+    pub fn of(path: &Path) -> std::io::Result<Self> {
+        let metadata = path.metadata()?;
+        Ok(Self {
+            user: metadata.uid(),
+            group: metadata.gid(),
+        })
+    }
+}
 
 /// Removes a file, a link, or a directory with all that is in it. What is not there is no error.
 ///
@@ -25,7 +47,7 @@ pub fn remove(path: &Path) -> Result<()> {
         Err(error) => Err(error),
     };
     match removed {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
             Err(error).with_context(|| format!("cannot remove {}", path.display()))
         }
         _ => Ok(()),
@@ -46,6 +68,15 @@ pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 ///
 /// When its directory cannot be made or written.
 pub fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    write_owned(path, bytes, mode, None)
+}
+
+/// The same of a file that is another's.
+///
+/// # Errors
+///
+/// When its directory cannot be made or written.
+pub fn write_owned(path: &Path, bytes: &[u8], mode: u32, owner: Option<Owner>) -> Result<()> {
     let directory = path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty())
@@ -60,6 +91,9 @@ pub fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
             .mode(mode)
             .open(&beside)?;
         file.write_all(bytes)?;
+        if let Some(Owner { user, group }) = owner {
+            unless_denied(fchown(&file, Some(user), Some(group)))?;
+        }
         // The mode above is subject to the umask, and an older file keeps its own.
         file.set_permissions(fs::Permissions::from_mode(mode))?;
         file.sync_all()?;
@@ -72,6 +106,30 @@ pub fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
         let _ = fs::remove_file(&beside);
     }
     written.with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Makes a directory and those above it that are missing: each is whose the one above it is.
+///
+/// # Errors
+///
+/// When one cannot be made.
+pub fn make_owned(directory: &Path) -> std::io::Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    let above = directory.parent().unwrap_or(Path::new("/"));
+    make_owned(above)?;
+    fs::create_dir(directory)?;
+    let Owner { user, group } = Owner::of(above)?;
+    unless_denied(chown(directory, Some(user), Some(group)))
+}
+
+/// Only root can give a file away; for others it stays theirs.
+fn unless_denied(result: std::io::Result<()>) -> std::io::Result<()> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+        result => result,
+    }
 }
 
 /// Writes where a user said. A file is replaced as a whole, at the end of its links; what is no file, such

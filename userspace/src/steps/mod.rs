@@ -10,7 +10,10 @@ mod journal;
 mod source_tree;
 
 pub use execute::{execute, execute_one};
-pub use files::{beside, remove, with_suffix, write_atomically, write_output, NEW, OLD};
+pub use files::{
+    beside, make_owned, remove, with_suffix, write_atomically, write_output, write_owned, Owner,
+    NEW, OLD,
+};
 pub use journal::{Entry, Journal, Progress, State, Work, DIRECTORY};
 pub use source_tree::fingerprint as source_fingerprint;
 

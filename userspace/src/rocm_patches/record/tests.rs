@@ -4,7 +4,7 @@ use super::*;
 use crate::rocm_patches::fit::Fit;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{chown, MetadataExt, PermissionsExt};
 
 const PATCH: &str = "diff --git a/f b/f\n--- a/f\n+++ b/f\n@@ -1,2 +1,3 @@\n one\n+new\n two\n\
     diff --git a/d/e/n b/d/e/n\nnew file mode 100755\n--- /dev/null\n+++ b/d/e/n\n@@ -0,0 +1 @@\n+x\n\
@@ -72,6 +72,30 @@ fn what_is_applied_is_taken_back_with_every_bit() {
 }
 
 #[test]
+fn every_file_stays_whose_it_was_and_what_is_new_is_whose_the_tree_is() {
+    let tree = tree();
+    let at = |name: &str| tree.path().join(name);
+    let (of_tree, of_file) = ((1234, 1235), (1236, 1237));
+    for (name, (user, group)) in [("", of_tree), ("f", of_file), ("old", of_file)] {
+        if let Err(error) = chown(at(name), Some(user), Some(group)) {
+            eprintln!("skipped: who runs this cannot give a file away: {error}");
+            return;
+        }
+    }
+    let owner = |name: &str| {
+        let metadata = at(name).metadata().unwrap();
+        (metadata.uid(), metadata.gid())
+    };
+    apply(tree.path()).unwrap();
+    assert_eq!(owner("f"), of_file);
+    for name in ["d", "d/e", "d/e/n", DIRECTORY, ".rmcp-patches/record.json"] {
+        assert_eq!(owner(name), of_tree, "{name}");
+    }
+    reverse(tree.path()).unwrap();
+    assert_eq!((owner("f"), owner("old")), (of_file, of_file));
+}
+
+#[test]
 fn a_file_that_was_changed_since_is_not_overwritten() {
     let tree = tree();
     apply(tree.path()).unwrap();
@@ -96,7 +120,8 @@ fn interrupted(top: &Path, state: State, files: usize) {
         State::Applying | State::Applied => &fit.changes[files..],
     };
     for change in undone {
-        lock.put(&change.path, change.before.as_ref()).unwrap();
+        lock.put(&change.path, change.before.as_ref(), None)
+            .unwrap();
     }
     // What a write that was cut off leaves.
     fs::write(top.join(".f.rmcp-new"), "hal").unwrap();
