@@ -34,7 +34,7 @@ mkdir -p "$root/usr/src" "$doc" "$root/DEBIAN"
 mv "$stage/source" "$root/usr/src/rmcp-$version"
 install -D -m 644 "$here/modprobe.conf" "$root/usr/lib/modprobe.d/rmcp.conf"
 install -D -m 644 -t "$root/usr/lib/systemd/system" "$here"/systemd/*
-install -D -m 644 -t "$doc" "$here/../userspace/schema/status.json"
+install -D -m 644 -t "$doc" "$here"/../userspace/schema/*.json
 expat=$(sed 's/^$/./; s/^/ /' "$here/../LICENSES/MIT.txt")
 awk -v expat="$expat" '$0 == "@EXPAT@" { print expat; next } { print }' "$here/debian/copyright" >"$doc/copyright"
 printf 'rmcp (%s) unstable; urgency=medium\n\n  * Made from the source of rmcp %s.\n\n -- %s  %s\n' \

@@ -312,6 +312,32 @@ fn patches_are_listed_with_what_they_do() {
 }
 
 #[test]
+fn every_command_tells_a_script_what_its_schema_says() {
+    let tree = source();
+    for (what, arguments) in [
+        ("list", &["--json"][..]),
+        ("check", &["--json"]),
+        ("apply", &["--json", "--dry-run"]),
+        ("apply", &["--json"]),
+        ("reverse", &["--json", "--dry-run"]),
+        ("reverse", &["--json"]),
+        ("reverse", &["--json"]),
+    ] {
+        let seen = rocm(&tree, what, arguments);
+        assert_eq!(seen.code, 0, "{what}: {seen:?}");
+    }
+    tree.write("/opt/patched/lib/libhsakmt.so", "");
+    let env = ["rocm", "env", "--json", "--prefix", PREFIX];
+    assert_eq!(tree.run(&env).code, 0);
+    let buildable = buildable();
+    assert_eq!(build(&buildable, PREFIX, &["--json", "--dry-run"]).code, 0);
+    assert_eq!(
+        build(&buildable, PREFIX, &["--json", "--", "-DFAIL=1"]).code,
+        2
+    );
+}
+
+#[test]
 fn nothing_outside_the_tree_is_touched() {
     let tree = source();
     tree.write("/outside", TEXT).remove(FILE);
@@ -381,11 +407,13 @@ fn build(tree: &Tree, prefix: &str, arguments: &[&str]) -> Outcome {
         let text = String::from_utf8(bytes).unwrap();
         text.replace(tree.path("/").to_str().unwrap(), "/")
     };
-    Outcome {
+    let outcome = Outcome {
         code: output.status.code().unwrap(),
         out: text(output.stdout),
         err: text(output.stderr),
-    }
+    };
+    outcome.expect_schema(&[&fixed, arguments].concat());
+    outcome
 }
 
 const PREFIX: &str = "/opt/patched";

@@ -29,6 +29,18 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// What was told as JSON is what the schema of the command says.
+    pub(crate) fn expect_schema(&self, arguments: &[&str]) {
+        if self.code == 1 || !arguments.contains(&"--json") {
+            return;
+        }
+        if arguments.contains(&"status") {
+            crate::schema::expect_status(&self.json());
+        } else if let ["rocm", command, ..] = arguments {
+            crate::schema::expect_rocm(command, &self.json());
+        }
+    }
+
     /// The result as JSON.
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {self:?}"))
@@ -324,13 +336,7 @@ impl Tree {
             out: String::from_utf8(output.stdout).unwrap(),
             err: String::from_utf8(output.stderr).unwrap(),
         };
-        if outcome.code != 1
-            && ["status", "--json"]
-                .iter()
-                .all(|word| arguments.contains(word))
-        {
-            crate::schema::expect_status(&outcome.json());
-        }
+        outcome.expect_schema(arguments);
         outcome
     }
 }
