@@ -2,18 +2,19 @@
 # SPDX-License-Identifier: MIT
 # Builds amdgpu of the root filesystem's kernel with every patch of its line, as a module that loads on
 # that kernel. Takes half an hour of one processor, and goes on where it was interrupted; the result
-# is kept in the cache. Prints its path.
+# is kept in the cache. Prints its path. Exits 3 with a line that says so when there are no patches for
+# that kernel's line.
 # Usage: module.sh
 set -euo pipefail
-here=$(cd "$(dirname "$0")" && pwd)
-vm=$here/../../tests/vm
-. "$vm/lib.sh"
+. "$(dirname "$0")/../lib.sh"
 . "$vm/kernels.sh"
 
 choose_kernel
-rootfs=$("$vm/rootfs.sh")
 line=$(cut -d. -f1,2 <<<"$kernel_release")
-[ -d "$here/$line" ] || fail "there are no patches for Linux $line"
+[ -d "$here/$line" ] || {
+    echo "there are no patches for Linux $line"
+    exit 3
+}
 cache=$(cache_dir)
 # Another word in a patch's message doesn't make another module.
 key=$({ echo "$kernel_release"; cat "$here/build-module.sh"; sed --separate -n '/^diff /,$p' "$here/$line"/*.patch; } | sha256sum | cut -c1-16)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Runs inside the root filesystem: patches the sources in /mnt/rocr and, where the thunk is not part of
-# that, /mnt/libhsakmt, and makes /mnt/build/libhsa-runtime64.so.1 of them.
+# Runs inside the root filesystem: applies the patches that are there to the sources in /mnt/rocr and,
+# where the thunk is not part of that, /mnt/libhsakmt, and makes /mnt/build/libhsa-runtime64.so.1 of them.
 set -eu
 exec >&2
 
@@ -9,6 +9,7 @@ for part in rocr libhsakmt; do
     [ -d /mnt/$part ] || continue
     cp -r /mnt/$part/source $part
     for patch in /mnt/patches/$part/*.patch; do
+        [ -e "$patch" ] || continue
         patch --quiet --directory=$part --strip=1 --fuzz=0 --batch <"$patch"
     done
 done

@@ -3,7 +3,7 @@
 //! Bootable disk images, made from the base root filesystem: a chain of layers, each a recipe in
 //! `guest/` with its inputs, cached under a name made from everything that decides its content.
 
-use crate::checkout::Checkout;
+use crate::checkout::{made_by, Checkout, NotToBeHad};
 use crate::kernels;
 use crate::progress::say;
 use crate::rootfs::RootFs;
@@ -14,11 +14,14 @@ use nix::fcntl::{Flock, FlockArg};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::SystemTime;
 
 /// Room for the root filesystem and what a guest writes; the image file is sparse.
 const DISK_SIZE: &str = "6G";
+/// What makes amdgpu with the patches, and the ROCm runtime.
+const MODULE: &str = "patches/linux/module.sh";
+const ROCR: &str = "patches/rocm/build.sh";
 /// How many images of a variant the cache keeps.
 const KEPT: usize = 3;
 
@@ -98,6 +101,22 @@ impl Variant {
         }
     }
 
+    /// Why it cannot be made, if so: what goes into it is not to be had.
+    pub fn obstacle(self, checkout: &Checkout) -> Result<Option<String>> {
+        let script = match self {
+            Self::Patched => MODULE,
+            Self::Rocr => ROCR,
+            _ => return Ok(None),
+        };
+        match checkout.made_by(script, &[]) {
+            Ok(_) => Ok(None),
+            Err(error) => {
+                let gone = error.downcast::<NotToBeHad>()?.to_string();
+                Ok(Some(gone.replace('\n', "; ")))
+            }
+        }
+    }
+
     /// Puts what the recipe reads into a directory.
     fn inputs(self, checkout: &Checkout, kctl: &Path, to: &Path) -> Result<()> {
         match self {
@@ -124,18 +143,11 @@ impl Variant {
                 }
             }
             Self::Patched => {
-                let module = checkout.made_by("patches/linux/module.sh", &[])?;
+                let module = checkout.made_by(MODULE, &[])?;
                 copy(&module, &to.join("amdgpu.ko.zst"))?;
             }
             Self::Rocr => {
-                let script = checkout.path("patches/rocm/build.sh");
-                let output = Command::new(&script)
-                    .stderr(Stdio::inherit())
-                    .output()
-                    .with_context(|| format!("cannot run {}", script.display()))?;
-                ensure!(output.status.success(), "no patched ROCr: see above");
-                let printed = String::from_utf8(output.stdout)?;
-                for line in printed.lines() {
+                for line in made_by(&mut Command::new(checkout.path(ROCR)))?.lines() {
                     match line.split_once(" is ") {
                         Some((version, library)) => {
                             let library = Path::new(library);
@@ -144,7 +156,6 @@ impl Variant {
                         None => say(format_args!("ROCr {line}")),
                     }
                 }
-                ensure!(printed.contains(" is "), "no ROCr could be built");
             }
             Self::Initramfs | Self::Dracut => {
                 Self::Rmcp.inputs(checkout, kctl, to)?;

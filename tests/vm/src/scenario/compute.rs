@@ -28,7 +28,7 @@ const MTYPES: [&str; 4] = ["NC", "WC", "CC", "UC"];
 
 /// Every kind of memory that the runtime gives out: its type, and where it is. What is coherent by
 /// contract is UC, everything else NC.
-pub(super) const MEMORY: [&str; 8] = [
+const MEMORY: [&str; 8] = [
     "cpu-fine UC system",
     "cpu-kernarg UC system",
     "cpu-coarse NC system",
@@ -84,7 +84,7 @@ fn everything_works(vm: &mut Vm) -> Result<String> {
     let mut seen = 0;
     new_kernel_log(vm, &mut seen)?;
     let target = rocminfo_shows_it(vm)?;
-    let found = memory(vm, "")?;
+    let found = mappings(vm, &format!("{PROBE} memory"))?;
     ensure!(found == MEMORY, "memory is mapped as {found:#?}");
     a_queue_works(vm)?;
     let log = new_kernel_log(vm, &mut seen)?;
@@ -150,13 +150,11 @@ pub(super) fn fields<'a>(agent: &'a str, name: &'a str) -> impl Iterator<Item = 
         .map(str::trim)
 }
 
-/// A process, with these variables set, gets memory of every kind and has the GPU copy to it and back;
-/// the page tables that the GPU walks say how it is mapped.
-pub(super) fn memory(vm: &mut Vm, variables: &str) -> Result<Vec<String>> {
-    let file = "/run/hsa_probe";
-    let probe = vm
-        .guest
-        .start(&format!("exec env {variables} {PROBE} memory >{file} 2>&1"))?;
+/// A command gets memory of every kind, prints what, and waits to be ended; the page tables that the GPU
+/// walks say how it is mapped.
+pub(super) fn mappings(vm: &mut Vm, command: &str) -> Result<Vec<String>> {
+    let file = "/run/probe";
+    let probe = vm.guest.start(&format!("exec {command} >{file} 2>&1"))?;
     let pid = probe.pid;
     vm.guest.wait_for(
         PATIENCE,

@@ -338,10 +338,11 @@ pub fn run(
     all: bool,
     filters: &[String],
 ) -> Result<bool> {
-    let plan = Plan::new(chip, |scenario| scenario.wanted(all, filters));
+    let mut plan = Plan::new(chip, |scenario| scenario.wanted(all, filters));
     if plan.is_empty() {
         bail!("{}", unknown(filters));
     }
+    plan.pass_over_what_cannot_be_made(checkout)?;
     for (scenario, outcome) in &plan.passed_over {
         print("", scenario, outcome);
     }
@@ -369,7 +370,7 @@ pub(crate) fn unknown(filters: &[String]) -> String {
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) groups: Vec<Group>,
-    /// Those that make no sense on the GPU that was asked for.
+    /// Those that make no sense on the GPU that was asked for, or need what is not to be had.
     pub(crate) passed_over: Vec<(&'static str, Outcome)>,
 }
 
@@ -416,6 +417,22 @@ impl Plan {
                 scenario.wanted(false, filters)
             }
         })
+    }
+
+    /// A guest may need what is not to be had.
+    fn pass_over_what_cannot_be_made(&mut self, checkout: &Checkout) -> Result<()> {
+        for group in std::mem::take(&mut self.groups) {
+            match group.variant().obstacle(checkout)? {
+                None => self.groups.push(group),
+                Some(why) => {
+                    let scenarios = group.scenarios.iter();
+                    let skipped =
+                        scenarios.map(|scenario| (scenario.name, Outcome::Skipped(why.clone())));
+                    self.passed_over.extend(skipped);
+                }
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -3,54 +3,73 @@
 //! The ROCm runtime with the patches of `patches/rocr/` and `patches/libhsakmt/`: what does harm on these
 //! GPUs is refused with a word on it, unless it is asked for by name, and memory is what it was.
 
-use super::compute::{fields, memory, MEMORY, PATIENCE};
+use super::compute::{fields, mappings, PATIENCE, PROBE};
 use super::support::start_enforced;
 use crate::guest::Output;
+use crate::progress::say;
 use crate::vm::Vm;
 use anyhow::{ensure, Context, Result};
 
-/// Where the patched libraries are, each in a directory named for its version.
+/// Where the libraries are, each in a directory named for its version, with its patches and without.
 const LIBRARIES: &str = "/usr/local/lib/rmcp-tests/rocr";
-/// What ROCr has from 6.4 on, and what it is mapped as.
-const SINCE_6_4: &str = "cpu-extended-fine UC system";
 const OVERRIDE: &str = "HSA_OVERRIDE_GFX_VERSION=10.3.0";
 const FINE_GRAIN: &str = "HSA_FORCE_FINE_GRAIN_PCIE=1";
 
 pub(super) fn refuses_what_does_harm(vm: &mut Vm) -> Result<()> {
     start_enforced(vm)?;
-    let versions = vm.guest.check(&format!("ls {LIBRARIES}"))?;
-    for version in versions.lines() {
-        let patched = Patched(format!("LD_LIBRARY_PATH={LIBRARIES}/{version}"));
-        patched.is_taken(vm)?;
+    let libraries = vm.guest.check(&format!("ls {LIBRARIES}"))?;
+    let libraries: Vec<&str> = libraries.lines().collect();
+    for version in libraries {
+        let Some(version) = version.strip_suffix("-unpatched") else {
+            continue;
+        };
+        let unpatched = Runtime::new(vm, &format!("{version}-unpatched"))?;
+        let patched = Runtime::new(vm, version)?;
         patched
-            .all(vm)
+            .refuses_what_does_harm(vm)
+            .with_context(|| format!("ROCr {version}, patched"))?;
+        let (before, after) = (unpatched.memory(vm)?, patched.memory(vm)?);
+        ensure!(
+            before == after,
+            "ROCr {version} maps memory as {before:#?}, and patched as {after:#?}"
+        );
+        say(format_args!(
+            "ROCr {version}, patched and not: {}",
+            after.join(", ")
+        ));
+        patched
+            .logs_pools(vm, &after)
             .with_context(|| format!("ROCr {version}, patched"))?;
     }
     Ok(())
 }
 
-/// The variable by which a program takes a patched library.
-struct Patched(String);
+/// The variable by which a program takes a library.
+struct Runtime(String);
 
-impl Patched {
-    fn all(&self, vm: &mut Vm) -> Result<()> {
-        self.refuses_an_override(vm).context(OVERRIDE)?;
-        self.ignores_fine_grain(vm).context(FINE_GRAIN)?;
-        let mut found = memory(vm, &self.0)?;
-        found.retain(|kind| kind != SINCE_6_4);
-        ensure!(found == MEMORY, "memory is mapped as {found:#?}");
-        self.logs_pools(vm)
+impl Runtime {
+    /// That of this name, which programs are seen to take.
+    fn new(vm: &mut Vm, name: &str) -> Result<Self> {
+        let directory = format!("{LIBRARIES}/{name}");
+        let variable = format!("LD_LIBRARY_PATH={directory}");
+        let taken = vm
+            .guest
+            .check(&format!("{variable} ldd $(which rocminfo)"))?;
+        ensure!(
+            taken.contains(&format!("{directory}/")),
+            "rocminfo takes another library: {taken}"
+        );
+        Ok(Self(variable))
     }
 
-    fn is_taken(&self, vm: &mut Vm) -> Result<()> {
-        let libraries = vm
-            .guest
-            .check(&format!("{} ldd $(which rocminfo)", self.0))?;
-        ensure!(
-            libraries.contains(LIBRARIES),
-            "rocminfo takes another library: {libraries}"
-        );
-        Ok(())
+    fn refuses_what_does_harm(&self, vm: &mut Vm) -> Result<()> {
+        self.refuses_an_override(vm).context(OVERRIDE)?;
+        self.ignores_fine_grain(vm).context(FINE_GRAIN)
+    }
+
+    /// How what each pool gives is mapped, by the page tables.
+    fn memory(&self, vm: &mut Vm) -> Result<Vec<String>> {
+        mappings(vm, &format!("env {} {PROBE} memory", self.0))
     }
 
     fn rocminfo(&self, vm: &mut Vm, variables: &str) -> Result<Output> {
@@ -92,15 +111,22 @@ impl Patched {
     }
 
     /// Each pool's type is logged at the debug level, and is what the page tables have.
-    fn logs_pools(&self, vm: &mut Vm) -> Result<()> {
+    fn logs_pools(&self, vm: &mut Vm, mapped: &[String]) -> Result<()> {
         let output = self.rocminfo(vm, "HSAKMT_DEBUG_LEVEL=7")?;
-        for (pool, mtype) in [
-            ("fine-grained system pool", "UC"),
-            ("kernarg system pool", "UC"),
-            ("coarse-grained system pool", "NC"),
-            ("coarse-grained local pool", "NC"),
-            ("extended-scope fine-grained local pool", "UC"),
+        for (pool, kind) in [
+            ("fine-grained system pool", "cpu-fine"),
+            ("kernarg system pool", "cpu-kernarg"),
+            ("coarse-grained system pool", "cpu-coarse"),
+            ("coarse-grained local pool", "gpu-coarse"),
+            (
+                "extended-scope fine-grained local pool",
+                "gpu-extended-fine",
+            ),
         ] {
+            let mut mapped = mapped.iter().map(|mapping| mapping.split(' '));
+            let mtype = mapped
+                .find_map(|mut words| (words.next() == Some(kind)).then(|| words.next())?)
+                .with_context(|| format!("no {kind} memory was given"))?;
             let found = output.stderr.lines().find_map(|line| {
                 let (_, rest) = line.strip_prefix("[rocr] ")?.split_once(": ")?;
                 let (name, logged) = rest.split_once(" of node ")?;
