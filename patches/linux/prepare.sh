@@ -1,30 +1,19 @@
 # SPDX-License-Identifier: MIT
 # Runs inside the root filesystem: of a kernel's source, unpacks what compiling a file of amdgpu
 # takes into /mnt/line/source, and configures a build directory, /mnt/line/build. The package is
-# the first argument: a .deb, or the tar archive that an installed one holds.
+# the first argument, as unpack.sh takes it.
 set -eu
 exec >&2
 
 cd /mnt/line
-mkdir source build
-case $1 in
-    *.deb)
-        dpkg-deb --fsys-tarfile "$1" | tar -x -C /tmp --strip-components=3 --wildcards './usr/src/*.tar.xz'
-        tar=$(echo /tmp/*.tar.xz)
-        dpkg-deb --field "$1" Version >version
-        ;;
-    *)
-        tar=$1
-        dpkg-query --show --showformat '${Version}\n' "$(basename "$tar" .tar.xz)" >version
-        ;;
-esac
-xz --decompress --stdout --threads=0 "$tar" | tar -x -C source --strip-components=1 \
+mkdir build
+sh /mnt/unpack.sh "$1" source \
     --wildcards --no-wildcards-match-slash \
     '*/arch/x86' '*/drivers/gpu/drm/amd' '*/include' '*/init' '*/kernel' '*/lib' '*/scripts' \
     '*/COPYING' '*/CREDITS' '*/MAINTAINERS' '*/README' '*/security/selinux/include' \
     '*/tools/arch' '*/tools/build' '*/tools/include' '*/tools/lib' \
     '*/tools/objtool' '*/tools/scripts' \
-    --wildcards-match-slash '*/Kbuild' '*/Kconfig*' '*/Makefile*'
+    --wildcards-match-slash '*/Kbuild' '*/Kconfig*' '*/Makefile*' >version
 
 cd source
 make --silent O=/mnt/line/build x86_64_defconfig
