@@ -141,6 +141,8 @@ impl Need {
             (Self::Program("pkg-config"), Dnf | Zypper) => "pkgconf-pkg-config".to_owned(),
             (Self::Program("pkg-config"), _) => "pkgconf".to_owned(),
             (Self::Program("pahole"), Dnf | Zypper) => "dwarves".to_owned(),
+            (Self::Program("ld.lld"), _) => "lld".to_owned(),
+            (Self::Program(name), _) if name.starts_with("llvm-") => "llvm".to_owned(),
             (Self::Program(name), _) => (*name).to_owned(),
             (Self::Library("libelf"), Dnf) => "elfutils-libelf-devel".to_owned(),
             (Self::Library("libssl"), Dnf) => "openssl-devel".to_owned(),
@@ -202,6 +204,8 @@ mod tests {
         let compiler = Need::Compiler("x86_64-linux-gnu-gcc-14".to_owned());
         assert_eq!(name(&compiler, Manager::Apt), "gcc-14");
         assert_eq!(name(&Need::Program("pahole"), Manager::Dnf), "dwarves");
+        assert_eq!(name(&Need::Program("ld.lld"), Manager::Apt), "lld");
+        assert_eq!(name(&Need::Program("llvm-strip"), Manager::Apt), "llvm");
         assert_eq!(rustc.package(None), None);
     }
 

@@ -47,6 +47,9 @@ const LIBRARIES: [(&str, &str); 2] = [
     ("/usr/include/openssl/opensslv.h", "libssl"),
 ];
 
+/// What the module of a kernel that clang compiled is built with beside it: DKMS has make use LLVM=1.
+const LLVM: [&str; 4] = ["ld.lld", "llvm-nm", "llvm-objcopy", "llvm-strip"];
+
 impl Ready {
     /// Looks at the kernel's own files and for the tools.
     ///
@@ -63,6 +66,9 @@ impl Ready {
         let rustc = search.rustc(&own.config);
         let bindgen = search.program("bindgen");
         let cc = search.cc(&own.config);
+        for program in beside_compiler(&own.config) {
+            search.program(program);
+        }
         search.dkms();
         // What is to be said of the metadata depends on the headers.
         let kernel = own.complete(release);
@@ -219,6 +225,15 @@ impl Search<'_> {
     }
 }
 
+/// What a build takes beside the kernel's C compiler, and not of this system's own tools.
+fn beside_compiler(config: &Config) -> &'static [&'static str] {
+    if config.enabled("CONFIG_CC_IS_CLANG") {
+        &LLVM
+    } else {
+        &[]
+    }
+}
+
 /// The compiler of the kernel among these, or what they are instead.
 fn rustc_of(expected: &str, candidates: Vec<PathBuf>) -> Result<PathBuf, String> {
     let mut found = Vec::new();
@@ -302,6 +317,13 @@ mod tests {
         let (major, minor, patch) = OLDEST_DKMS;
         let control = include_str!("../../../packaging/debian/control");
         assert!(control.contains(&format!("dkms (>= {major}.{minor}.{patch})")));
+    }
+
+    #[test]
+    fn a_kernel_that_clang_compiled_takes_its_linker() {
+        let compiled = |text| beside_compiler(&Config::parse(text));
+        assert!(compiled("CONFIG_CC_IS_CLANG=y").contains(&"ld.lld"));
+        assert!(compiled("CONFIG_CC_IS_GCC=y").is_empty());
     }
 
     proptest! {
