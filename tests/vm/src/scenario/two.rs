@@ -8,7 +8,7 @@ use super::support::{
     bind, expect_file, expect_healthy_kernel, expect_registers, expect_status, read,
     start_enforced, unbind,
 };
-use super::verify::{expect_registers_of_the_gpus, verify};
+use super::verify::{expect_registers_of_the_gpus, verify_probe};
 use crate::report::Retry;
 use crate::vm::Vm;
 use anyhow::{ensure, Result};
@@ -50,7 +50,7 @@ fn expect_both(vm: &mut Vm) -> Result<()> {
         expect_of(vm, index, "hw_inits", "1")?;
     }
     // Its own registers and page tables, of each.
-    let seen = verify(vm, "", "--probe", 0)?;
+    let seen = verify_probe(vm, 0, "confirmed", "mapped as CC is NC")?;
     expect_registers_of_the_gpus(vm, &seen)?;
     expect_registers(vm, Retry::Off)
 }
