@@ -11,7 +11,8 @@
 # make patches    patches/ against the sources that Debian ships of each kernel line and of ROCm, whose
 #                 changed files are read by a compiler, not built
 # make patches-module  amdgpu of the tested kernel with those patches, into the cache (half an hour)
-# make patches-build   ROCr with those patches, into the cache: to try them, not to use (two minutes)
+# make patches-build   ROCr and CLR with those patches, into the cache: to try them, not to use (a few
+#                 minutes)
 # make life       what is long: scenarios of many rounds, installations killed at every step, a thousand
 #                 jobs (over an hour)
 # make deb        a Debian package: target/rmcp_1.0_amd64.deb
@@ -112,6 +113,7 @@ patches-module:
 patches-build:
 	$(vm)/host.sh
 	patches/rocm/build.sh
+	patches/rocm/build-clr.sh
 
 # The program of the package is linked statically: one package serves every release of Debian.
 deb:
