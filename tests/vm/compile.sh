@@ -12,36 +12,23 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 . "$here/archive.sh"
 . "$here/kernels.sh"
+repository=$(cd "$here/../.." && pwd)
+. "$repository/patches/linux/package.sh"
 
 kctl=$(realpath "$1")
-repository=$(cd "$here/../.." && pwd)
 choose_kernel
 line=$(kernel_field "$kernel" compile)
 [ -n "$line" ] || fail "kernels.toml has $kernel_release booted, not compiled only"
 rootfs=$(KERNEL= "$here/rootfs.sh")
-mirror=$(archive_mirror "$rootfs")
 work=$(mktemp -d "$(cache_dir)/compile-XXXXXX")
 trap 'as_root rm -rf "$work"' EXIT
 
-# A package by the list that pins it, in the directory of its kind.
-get() { # KIND LIST KEY-COLUMN KEY
-    local digest path log
-    mkdir -p "$work/$1"
-    while read -r digest path; do
-        say "getting $(basename "$path")"
-        log=$(archive_get "$mirror" "$digest" "$path" "$work/$1/$(basename "$path")") && continue
-        grep -q 404 <<<"$log" || fail "$mirror doesn't give $path. apt says: $log"
-        echo "not in the archive any more: $(basename "$path")"
-        exit 3
-    done < <(awk -v column="$3" -v key="$4" '$column == key { print $(NF - 1), $NF }' "$2")
-    ls "$work/$1"/*.deb >/dev/null 2>&1 || fail "$(basename "$2") has no $4"
-}
-get image "$here/corpus.txt" 2 "$kernel_release"
-get source "$repository/patches/linux/sources.txt" 1 "$line"
-
+image=$("$here/corpus.sh" "$rootfs" "$kernel_release") || { code=$?; echo "$image"; exit $code; }
+source=$(get_package "$rootfs" "$line" "$work" /mnt/work) || { code=$?; echo "$source"; exit $code; }
 cp -r "$repository/kmod" "$work/kmod"
 cp "$kctl" "$work/rmcp-kctl"
 say "building rmcp.ko for $kernel_release (about 5 minutes)"
-"$here/enter.sh" "$rootfs" --bind "$work:/mnt/work" --bind "$here/compile-inside.sh:/mnt/inside.sh" -- \
-    sh /mnt/inside.sh "$kernel_release"
+"$here/enter.sh" "$rootfs" --bind "$work:/mnt/work" --bind "$image:/mnt/image" \
+    --bind "$repository/patches/linux/unpack.sh:/mnt/unpack.sh" \
+    --bind "$here/compile-inside.sh:/mnt/inside.sh" -- sh /mnt/inside.sh "$kernel_release" "$source"
 cat "$work/modinfo"

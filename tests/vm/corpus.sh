@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Gets a kernel of corpus.txt from the archive: prints a directory in the cache with its `vmlinuz`
-# and, if it has one, its `amdgpu.ko*`. Usage: corpus.sh ROOTFS RELEASE
+# Gets a kernel of corpus.txt from the archive: prints a directory in the cache with its `vmlinuz` and
+# `config` and, if it has one, its `amdgpu.ko*`. Exits 3 with a line that says so when the archive no
+# longer has it. Usage: corpus.sh ROOTFS RELEASE
 #
 # RMCP_CACHE, RMCP_MIRROR   as for rootfs.sh; without a mirror, the one that ROOTFS was made from
 set -euo pipefail
@@ -28,8 +29,12 @@ mkdir "$download"
 trap 'rm -rf "$download"' EXIT
 while read -r digest path; do
     say "getting $(basename "$path")"
-    log=$(archive_get "$mirror" "$digest" "$path" "$download/$(basename "$path")") ||
-        fail "$mirror no longer has $path as corpus.txt pins it: put a newer version of this series there, or name a mirror that keeps old ones with RMCP_MIRROR. apt says: $log"
+    log=$(archive_get "$mirror" "$digest" "$path" "$download/$(basename "$path")") || {
+        grep -q 404 <<<"$log" || fail "$mirror doesn't give $path. apt says: $log"
+        echo "not in the archive any more: $(basename "$path"), as corpus.txt pins it; a newer version" \
+            "of this series does as well, or a mirror that keeps old ones, named by RMCP_MIRROR"
+        exit 3
+    }
 done <<<"$wanted"
 
 # A pattern that nothing matches is an error to tar; which of the packages holds what is not known.
@@ -38,10 +43,11 @@ done <<<"$wanted"
     mkdir /tmp/files
     for package in /mnt/kernel/*.deb; do
         dpkg-deb --fsys-tarfile "$package" |
-            tar -x -C /tmp/files --wildcards "*/vmlinuz*" "*/amdgpu.ko*" 2>/dev/null || true
+            tar -x -C /tmp/files --wildcards "*/vmlinuz*" "*/config*" "*/amdgpu.ko*" 2>/dev/null || true
         rm "$package"
     done
     find /tmp/files -name "amdgpu.ko*" -exec cp {} /mnt/kernel/ \;
+    find /tmp/files -name "config*" -type f -exec cp {} /mnt/kernel/config \;
     find /tmp/files -name "vmlinuz*" -exec cp {} /mnt/kernel/vmlinuz \;'
 [ -f "$download/vmlinuz" ] || fail "the packages of $release hold no vmlinuz"
 mv "$download" "$kernel"
