@@ -63,6 +63,12 @@ impl RootFs {
         amdgpu_in(&self.path.join(modules))?.with_context(|| format!("{kernel} has no amdgpu.ko"))
     }
 
+    /// Its kernel's configuration.
+    pub fn kernel_config(&self) -> Result<String> {
+        let file = self.path.join(format!("boot/config-{}", self.kernel));
+        fs::read_to_string(&file).with_context(|| format!("no {}", file.display()))
+    }
+
     /// A run of `enter.sh` on it, to which arguments are added.
     pub fn enter(&self) -> Enter {
         let mut command = Command::new(self.checkout.harness("enter.sh"));
