@@ -20,7 +20,7 @@ version=${kernel_release%%[-+~]*}
 source_package=linux-source-$(cut -d. -f1,2 <<<"$version")
 packages=(
     systemd-sysv udev kmod dbus initramfs-tools zstd xz-utils e2fsprogs ca-certificates
-    dkms make gcc bc bison flex libelf-dev libssl-dev libdw-dev python3-minimal cpio patch
+    dkms make pahole gcc bc bison flex libelf-dev libssl-dev libdw-dev python3-minimal cpio patch
     rustc cargo rust-src rustfmt rust-clippy bindgen clang
     qemu-guest-agent qemu-system-x86
     # What scenarios run on the GPU, and the reader of BTF that rmcp's own is compared with.

@@ -39,9 +39,7 @@ pub struct Ready {
 const OLDEST_DKMS: (u32, u32, u32) = (3, 1, 7);
 
 /// What building the kernel crate's metadata takes beside a compiler.
-const PROGRAMS: [&str; 8] = [
-    "make", "flex", "bison", "bc", "tar", "xz", "pahole", "python3",
-];
+const PROGRAMS: [&str; 7] = ["make", "flex", "bison", "bc", "tar", "xz", "python3"];
 const LIBRARIES: [(&str, &str); 2] = [
     ("/usr/include/libelf.h", "libelf"),
     ("/usr/include/openssl/opensslv.h", "libssl"),
@@ -69,6 +67,8 @@ impl Ready {
         for program in beside_compiler(&own.config) {
             search.program(program);
         }
+        // Kbuild gives every module BTF; Debian's headers bring it, those of other kernels need not.
+        search.program("pahole");
         search.dkms();
         // What is to be said of the metadata depends on the headers.
         let kernel = own.complete(release);
