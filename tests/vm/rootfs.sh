@@ -58,9 +58,9 @@ else
     packages+=("linux-image-$kernel_release" "linux-headers-$kernel_release" "$source_package")
 fi
 key=$({ echo "$kernel_release" "$(basename "$kernel_packages")" "${suites[@]}" "$(uname -m)"; cat "$here/rootfs.sh" "$here/lib.sh"; } | sha256sum | cut -c1-16)
-rootfs=$cache/rootfs-$key
+rootfs=$cache/rootfs-$kernel-$key
 
-lock "$cache/rootfs-$key.lock" "this root filesystem"
+lock "$rootfs.lock" "this root filesystem"
 if [ -d "$rootfs" ]; then
     touch "$rootfs"
     echo "$rootfs"
@@ -70,7 +70,7 @@ fi
 mirror=${RMCP_MIRROR:-$(host_mirror)}
 [ -n "$mirror" ] || fail "no Debian mirror is set up in this machine's apt: name one with RMCP_MIRROR=URL"
 
-build=$cache/rootfs-$key.tmp
+build=$rootfs.tmp
 trap 'as_root rm -rf "$build"' EXIT
 as_root rm -rf "$build"
 mkdir "$build"
@@ -103,7 +103,7 @@ sources=()
 for suite in "${suites[@]}"; do
     sources+=("deb $mirror $suite main")
 done
-log=$cache/rootfs-$key.log
+log=$rootfs.log
 # A mirror that stays behind still serves: what it has is signed all the same.
 if ! as_root mmdebstrap --mode=root --variant=minbase --format=directory \
     --aptopt='Acquire::Check-Valid-Until "false"' \
@@ -130,8 +130,11 @@ fi
 mv "$build/root" "$rootfs"
 say "root filesystem ready"
 
-# The newest three stay.
-ls -dt "$cache"/rootfs-*/ | grep -v '\.tmp/' | tail -n +4 | while read -r old; do
+# The newest three stay, and the everyday kernel's.
+everyday=$(KERNEL= && choose_kernel && echo "$kernel")
+ls -dt "$cache"/rootfs-*/ | grep -v '\.tmp/' | awk -v mine="$cache/rootfs-$everyday-" '
+    index($0, mine) == 1 && !kept++ { next }
+    ++others > 3' | while read -r old; do
     as_root rm -rf "$old" "${old%/}".lock "${old%/}".log
 done
 echo "$rootfs"
