@@ -6,8 +6,9 @@
  * killed, and prints that process's ID. Usage: map_mtypes RENDER-NODE
  *
  * Each line of output is a mapping: type, domain, buffer, address, size. A buffer is "ordinary",
- * created with the flag it is named for, or "moved": made in VRAM, mapped, and then moved to GTT, so
- * that the driver wrote its entries twice.
+ * created with the flag it is named for, if the driver takes that flag from a process (Linux 6.12 does
+ * not), or "moved": made in VRAM, mapped, and then moved to GTT, so that the driver wrote its entries
+ * twice.
  */
 #include <amdgpu.h>
 #include <amdgpu_drm.h>
@@ -51,6 +52,7 @@ static const struct {
 struct buffer {
 	amdgpu_bo_handle bo;
 	uint64_t size;
+	unsigned int kind;
 	uint32_t *cpu;
 	/* Of the first mapping; that of type t is t slots further on. */
 	uint64_t address;
@@ -70,20 +72,40 @@ static void check(int result, const char *what)
 	exit(1);
 }
 
-static struct buffer *make(uint32_t domain, uint64_t flags, uint64_t size)
+static int allocate(uint32_t domain, unsigned int kind, uint64_t size, amdgpu_bo_handle *bo)
 {
-	struct buffer *buffer = &all[made++];
 	struct amdgpu_bo_alloc_request request = {
 		.alloc_size = size,
 		.phys_alignment = size < LARGE_PAGE ? 0 : LARGE_PAGE,
 		.preferred_heap = domain,
-		.flags = flags | AMDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED,
+		.flags = kinds[kind].flag | AMDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED,
 	};
+
+	return amdgpu_bo_alloc(device, &request, bo);
+}
+
+/* Whether the driver takes the flag from a process. */
+static int taken(unsigned int kind)
+{
+	amdgpu_bo_handle bo;
+	int result = allocate(AMDGPU_GEM_DOMAIN_GTT, kind, SMALL, &bo);
+
+	if (result == -EINVAL && kinds[kind].flag)
+		return 0;
+	check(result, "making a buffer");
+	amdgpu_bo_free(bo);
+	return 1;
+}
+
+static struct buffer *make(uint32_t domain, unsigned int kind, uint64_t size)
+{
+	struct buffer *buffer = &all[made++];
 	void *cpu;
 
-	check(amdgpu_bo_alloc(device, &request, &buffer->bo), "making a buffer");
+	check(allocate(domain, kind, size, &buffer->bo), "making a buffer");
 	check(amdgpu_bo_cpu_map(buffer->bo, &cpu), "mapping a buffer for the processor");
 	buffer->size = size;
+	buffer->kind = kind;
 	buffer->cpu = cpu;
 	buffer->address = next_address;
 	next_address += COUNT(types) * SLOT;
@@ -224,9 +246,11 @@ int main(int argc, char **argv)
 	commands = make(AMDGPU_GEM_DOMAIN_GTT, 0, SMALL);
 	map(commands, 0);
 	for (unsigned int size = 0; size < COUNT(sizes); size++) {
-		for (unsigned int kind = 0; kind < COUNT(kinds); kind++, count++) {
-			pairs[count][0] = make(AMDGPU_GEM_DOMAIN_GTT, kinds[kind].flag, sizes[size]);
-			pairs[count][1] = make(AMDGPU_GEM_DOMAIN_VRAM, kinds[kind].flag, sizes[size]);
+		for (unsigned int kind = 0; kind < COUNT(kinds); kind++) {
+			if (!taken(kind))
+				continue;
+			pairs[count][0] = make(AMDGPU_GEM_DOMAIN_GTT, kind, sizes[size]);
+			pairs[count++][1] = make(AMDGPU_GEM_DOMAIN_VRAM, kind, sizes[size]);
 		}
 	}
 	moved = make(AMDGPU_GEM_DOMAIN_VRAM, 0, SMALL);
@@ -249,8 +273,8 @@ int main(int argc, char **argv)
 	}
 
 	for (unsigned int i = 0; i < count; i++) {
-		print(pairs[i][0], "GTT", kinds[i % COUNT(kinds)].name);
-		print(pairs[i][1], "VRAM", kinds[i % COUNT(kinds)].name);
+		print(pairs[i][0], "GTT", kinds[pairs[i][0]->kind].name);
+		print(pairs[i][1], "VRAM", kinds[pairs[i][1]->kind].name);
 	}
 	print(moved, "GTT", "moved");
 	fflush(stdout);

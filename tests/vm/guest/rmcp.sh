@@ -24,5 +24,6 @@ fi
 # Nothing was written into another package's files.
 packages=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' 'linux-*' 'rust*' | sed -n 's/^ii *//p')
 [ -n "$packages" ] || { echo "no installed kernel package was found" >&2; exit 1; }
-changed=$(dpkg --verify $packages 2>&1) || true
+# depmod's lists are anyone's who adds a module; a kernel's package may hold its first ones.
+changed=$(dpkg --verify $packages 2>&1 | grep -v ' /lib/modules/[^/]*/modules[.]') || true
 [ -z "$changed" ] || { echo "files of other packages were changed: $changed" >&2; exit 1; }

@@ -4,7 +4,7 @@
 //! page tables; every other type and every coherent buffer is what it is without rmcp.
 
 use super::support::{expect_healthy_kernel, read, start_enforced};
-use crate::page_tables::{page_tables, PageTables};
+use crate::page_tables::{decides_mtype, page_tables, PageTables, MAP_MTYPE};
 use crate::vm::Vm;
 use anyhow::{ensure, Result};
 use std::collections::BTreeMap;
@@ -77,7 +77,11 @@ pub(super) fn expect_types(vm: &mut Vm, gpu: usize, cc: u8) -> Result<PageTables
         ("RW", NC),
     ];
     let ordinary = BTreeMap::from(requests);
-    let coherent = BTreeMap::from(requests.map(|(request, _)| (request, UC)));
+    let mut coherent = BTreeMap::from(requests.map(|(request, _)| (request, UC)));
+    // That amdgpu makes coherent buffers for the KFD alone (`amdgpu_gem_create_ioctl`).
+    if decides_mtype(vm)? == MAP_MTYPE {
+        coherent.clear();
+    }
     ensure!(
         tables.ordinary == ordinary && tables.coherent == coherent,
         "page tables are {tables:?}, expected was {ordinary:?}, and of coherent buffers {coherent:?}"
